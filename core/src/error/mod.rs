@@ -1,0 +1,281 @@
+//! What can go wrong, in the words a user needs.
+//!
+//! Two levels. [`Error`] is the outcome of a call or a watch: few variants, each of which answers
+//! the one question that matters after a failed write, [`Error::applied`]. Below it are the reasons
+//! why a connection ended ([`CloseReason`]): small, comparable, naming the rule that was broken and
+//! who broke it. This module names no other module, so every layer may use it.
+
+mod close;
+mod known;
+mod status;
+
+use core::fmt;
+
+pub use close::{
+    CloseReason, ConfigError, HttpError, JsonError, Limit, NetError, NetErrorKind, ProtocolError,
+};
+pub use known::Known;
+pub use status::{Code, Status};
+
+/// Whether a failed call may have had an effect on the store.
+///
+/// ```
+/// use etcd_core::{Applied, Error};
+///
+/// let error = Error::Canceled { applied: Applied::Maybe };
+/// assert_eq!(error.applied(), Applied::Maybe);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a third answer would break every caller's logic"
+)]
+pub enum Applied {
+    /// The call certainly had no effect.
+    No,
+    /// The call may have had an effect, and there is no way to know from here.
+    Maybe,
+}
+
+/// Why a call failed.
+///
+/// ```
+/// use etcd_core::{Applied, Error, Misuse};
+///
+/// let error = Error::Misuse(Misuse::EmptyKey);
+/// assert_eq!(error.applied(), Applied::No);
+/// assert_eq!(error.to_string(), "key is empty");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server answered with an error.
+    Etcd {
+        /// What the server said.
+        status: Status,
+        /// Whether the call may have had an effect all the same.
+        applied: Applied,
+    },
+    /// The call's deadline passed. Give the call more time with its options, or find out why the
+    /// server is slow.
+    Timeout {
+        /// What the call was waiting for.
+        phase: Phase,
+        /// Whether the call may have had an effect all the same.
+        applied: Applied,
+    },
+    /// No endpoint could serve the call before its deadline or before the retry rules ended.
+    Unavailable {
+        /// The last thing that went wrong.
+        cause: Cause,
+        /// Whether the call may have had an effect all the same.
+        applied: Applied,
+    },
+    /// The caller canceled it.
+    Canceled {
+        /// Whether the call may have had an effect all the same.
+        applied: Applied,
+    },
+    /// A configured limit was passed.
+    Limit {
+        /// Which one, and its value. Each is a field of `Config`.
+        limit: Limit,
+        /// Whether the call may have had an effect all the same.
+        applied: Applied,
+    },
+    /// The request itself is impossible; nothing was sent.
+    Misuse(Misuse),
+}
+
+impl Error {
+    /// Whether the failed call may have had an effect. Always [`Applied::No`] for calls that only
+    /// read.
+    ///
+    /// ```
+    /// use etcd_core::{Applied, Error, Phase};
+    ///
+    /// let error = Error::Timeout { phase: Phase::Answer, applied: Applied::Maybe };
+    /// assert_eq!(error.applied(), Applied::Maybe);
+    /// ```
+    #[must_use]
+    pub const fn applied(&self) -> Applied {
+        match self {
+            Self::Etcd { applied, .. }
+            | Self::Timeout { applied, .. }
+            | Self::Unavailable { applied, .. }
+            | Self::Canceled { applied }
+            | Self::Limit { applied, .. } => *applied,
+            Self::Misuse(_) => Applied::No,
+        }
+    }
+
+    /// The server's own error, where it was the server that answered.
+    ///
+    /// ```
+    /// use etcd_core::{Error, Misuse};
+    ///
+    /// assert!(Error::Misuse(Misuse::EmptyKey).status().is_none());
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Etcd { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Etcd { status, .. } => fmt::Display::fmt(status, f),
+            Self::Timeout { phase, .. } => write!(f, "deadline passed while {phase}"),
+            Self::Unavailable { cause, .. } => {
+                write!(f, "no endpoint could serve the call: {cause}")
+            }
+            Self::Canceled { .. } => f.write_str("canceled by the caller"),
+            Self::Limit { limit, .. } => fmt::Display::fmt(limit, f),
+            Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Etcd { status, .. } => Some(status),
+            Self::Unavailable { cause, .. } => Some(cause),
+            Self::Limit { limit, .. } => Some(limit),
+            Self::Misuse(misuse) => Some(misuse),
+            Self::Timeout { .. } | Self::Canceled { .. } => None,
+        }
+    }
+}
+
+/// What a call was waiting for when its time ran out.
+///
+/// ```
+/// assert_eq!(etcd_core::Phase::Connect.to_string(), "waiting for a connection");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// A connection to be opened.
+    Connect,
+    /// A connection to become free.
+    Queue,
+    /// Its bytes to be taken by the socket.
+    Send,
+    /// The server's answer.
+    Answer,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "waiting for a connection",
+            Self::Queue => "waiting for a free connection",
+            Self::Send => "sending the request",
+            Self::Answer => "waiting for the answer",
+        })
+    }
+}
+
+/// Why no endpoint could serve a call.
+///
+/// ```
+/// use etcd_core::{Cause, CloseReason};
+///
+/// let cause = Cause::ConnectionLost(CloseReason::PeerClosed);
+/// assert_eq!(cause.to_string(), "connection lost: server closed the connection");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Connecting failed, last with this.
+    ConnectFailed(NetError),
+    /// The connection ended before the answer was complete.
+    ConnectionLost(CloseReason),
+    /// The client was shut down.
+    Shutdown,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectFailed(error) => write!(f, "cannot connect: {error}"),
+            Self::ConnectionLost(reason) => write!(f, "connection lost: {reason}"),
+            Self::Shutdown => f.write_str("the client was shut down"),
+        }
+    }
+}
+
+impl core::error::Error for Cause {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::ConnectFailed(error) => Some(error),
+            Self::ConnectionLost(reason) => Some(reason),
+            Self::Shutdown => None,
+        }
+    }
+}
+
+/// A request that etcd could only refuse, found before anything was sent. It never depends on
+/// bytes from the network.
+///
+/// ```
+/// use etcd_core::Misuse;
+///
+/// assert_eq!(Misuse::EmptyKey.to_string(), "key is empty");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// etcd has no empty key. Ask for all keys with `KeyRange::all()` or `KeyRange::prefix("")`.
+    EmptyKey,
+    /// `with_ignore_value` keeps the stored value, so none may be given.
+    ValueWithIgnoreValue,
+    /// `with_ignore_lease` keeps the attached lease, so none may be given.
+    LeaseWithIgnoreLease,
+    /// etcd refuses more than 128 compares or operations in one list (`--max-txn-ops`). Split the
+    /// transaction, or read and delete by range.
+    TooManyOps {
+        /// How many the list has.
+        count: usize,
+    },
+    /// etcd refuses to put the same key twice on one path of a transaction. Keep the last put.
+    DuplicateKey,
+    /// Transactions are nested deeper than this client sends.
+    TxnTooDeep {
+        /// The deepest nesting allowed.
+        limit: usize,
+    },
+    /// A header name or value has bytes that could break the framing of a request.
+    BadHeader,
+    /// The request's id is not one this client knows.
+    UnknownId,
+}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyKey => f.write_str("key is empty"),
+            Self::ValueWithIgnoreValue => f.write_str("value given together with ignore_value"),
+            Self::LeaseWithIgnoreLease => f.write_str("lease given together with ignore_lease"),
+            Self::TooManyOps { count } => {
+                write!(
+                    f,
+                    "{count} operations in one list of a transaction, etcd allows 128"
+                )
+            }
+            Self::DuplicateKey => {
+                f.write_str("the same key is put twice on one path of a transaction")
+            }
+            Self::TxnTooDeep { limit } => write!(f, "transaction nested deeper than {limit}"),
+            Self::BadHeader => f.write_str("header has bytes that are not allowed in a header"),
+            Self::UnknownId => f.write_str("no such id in this client"),
+        }
+    }
+}
+
+impl core::error::Error for Misuse {}

@@ -1,0 +1,1 @@
+//! An async etcd v3 client for smol and async-io.

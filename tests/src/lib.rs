@@ -1,0 +1,1 @@
+//! Scenarios on real etcd servers over both drivers, and the conformance shim.

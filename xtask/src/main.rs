@@ -1,0 +1,3 @@
+//! `cargo xtask`: an etcd to run against, the tour, the tests, the measurements.
+
+fn main() {}
