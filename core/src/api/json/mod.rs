@@ -1,0 +1,322 @@
+//! etcd's JSON as a serde form, the same in both directions.
+//!
+//! Every type of the wire has one form: 64-bit integers are decimal strings (numbers are read too),
+//! bytes are padded base64, enums are names (numbers are read too), zero values are left out and
+//! read back from nothing, `null` for a field is nothing, unknown fields are skipped, a field given
+//! twice is refused. [`Json`] is that form; the macros of `shapes` build it for
+//! structs, oneofs and enums.
+//!
+//! serde's own derive is not used because its errors quote the text they stumble over, and that
+//! text may be somebody's key or value. The rule to keep: every visitor answers `visit_str` itself,
+//! and every error names the field and no content.
+
+mod shapes;
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use base64::Engine;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::de;
+use serde::ser;
+
+pub(crate) use shapes::{Name, Seen, message, names, one_of, position, read_name};
+
+/// The form of one field's value.
+pub(crate) trait Json: Sized {
+    /// Whether the field is left out when writing. What is left out reads as the default.
+    fn is_zero(&self) -> bool;
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
+
+    /// Reads a value that is not `null`. `field` is for error texts.
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error>;
+}
+
+macro_rules! integer {
+    ($($int:ty),*) => {$(
+        impl Json for $int {
+            fn is_zero(&self) -> bool {
+                *self == 0
+            }
+
+            fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+
+            fn read<'de, D: de::Deserializer<'de>>(
+                field: &'static str,
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                struct Visitor(&'static str);
+
+                impl de::Visitor<'_> for Visitor {
+                    type Value = $int;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        write!(f, "an integer of 64 bits in `{}`", self.0)
+                    }
+
+                    fn visit_i64<E: de::Error>(self, number: i64) -> Result<$int, E> {
+                        <$int>::try_from(number).map_err(|_| out_of_range(self.0))
+                    }
+
+                    fn visit_u64<E: de::Error>(self, number: u64) -> Result<$int, E> {
+                        <$int>::try_from(number).map_err(|_| out_of_range(self.0))
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$int, E> {
+                        let digits = text.strip_prefix('-').unwrap_or(text);
+                        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                            return Err(E::invalid_value(de::Unexpected::Other("text"), &self));
+                        }
+                        text.parse().map_err(|_| out_of_range(self.0))
+                    }
+                }
+
+                deserializer.deserialize_any(Visitor(field))
+            }
+        }
+    )*};
+}
+
+integer!(i64, u64);
+
+fn out_of_range<E: de::Error>(field: &'static str) -> E {
+    E::custom(format_args!("integer out of range in `{field}`"))
+}
+
+impl Json for bool {
+    fn is_zero(&self) -> bool {
+        !*self
+    }
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self)
+    }
+
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        struct Visitor(&'static str);
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = bool;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "true or false in `{}`", self.0)
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<bool, E> {
+                Ok(value)
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<bool, E> {
+                Err(unexpected_text(&self))
+            }
+        }
+
+        deserializer.deserialize_bool(Visitor(field))
+    }
+}
+
+/// The error for text where none belongs, without the text.
+pub(crate) fn unexpected_text<E: de::Error>(expected: &dyn de::Expected) -> E {
+    E::invalid_type(de::Unexpected::Other("text"), expected)
+}
+
+impl Json for String {
+    fn is_zero(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        struct Visitor(&'static str);
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = String;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "text in `{}`", self.0)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+                Ok(text.to_owned())
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<String, E> {
+                Ok(text)
+            }
+        }
+
+        deserializer.deserialize_string(Visitor(field))
+    }
+}
+
+impl Json for Bytes {
+    fn is_zero(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self, &STANDARD))
+    }
+
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        struct Visitor(&'static str);
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "padded base64 in `{}`", self.0)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
+                let Ok(bytes) = STANDARD.decode(text) else {
+                    return Err(E::invalid_value(de::Unexpected::Other("text"), &self));
+                };
+                Ok(bytes.into())
+            }
+        }
+
+        deserializer.deserialize_str(Visitor(field))
+    }
+}
+
+/// A field whose zero is told apart from its absence: what is there is written.
+impl<T: Json> Json for Option<T> {
+    fn is_zero(&self) -> bool {
+        self.is_none()
+    }
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Some(value) => value.write(serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        T::read(field, deserializer).map(Some)
+    }
+}
+
+impl<T: Json> Json for Vec<T> {
+    fn is_zero(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Written))
+    }
+
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        struct Visitor<T>(&'static str, PhantomData<T>);
+
+        impl<'de, T: Json> de::Visitor<'de> for Visitor<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list in `{}`", self.0)
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Vec<T>, E> {
+                Err(unexpected_text(&self))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(item) = seq.next_element_seed(Value::new(self.0))? {
+                    list.push(item);
+                }
+                Ok(list)
+            }
+        }
+
+        deserializer.deserialize_seq(Visitor(field, PhantomData))
+    }
+}
+
+/// A value on its way out, for serde's methods that take `Serialize`.
+pub(crate) struct Written<'a, T>(pub(crate) &'a T);
+
+impl<T: Json> ser::Serialize for Written<'_, T> {
+    fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.write(serializer)
+    }
+}
+
+/// A value on its way in that may not be `null`.
+struct Value<T>(&'static str, PhantomData<T>);
+
+impl<T> Value<T> {
+    const fn new(field: &'static str) -> Self {
+        Self(field, PhantomData)
+    }
+}
+
+impl<'de, T: Json> de::DeserializeSeed<'de> for Value<T> {
+    type Value = T;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        T::read(self.0, deserializer)
+    }
+}
+
+/// A value on its way in for which `null` means that it is absent.
+struct Nullable<T>(Value<T>);
+
+impl<'de, T: Json> de::DeserializeSeed<'de> for Nullable<T> {
+    type Value = Option<T>;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de, T: Json> de::Visitor<'de> for Nullable<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a value or null in `{}`", self.0.0)
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Option<T>, E> {
+        Err(unexpected_text(&self))
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+        de::DeserializeSeed::deserialize(self.0, deserializer).map(Some)
+    }
+}

@@ -1,0 +1,289 @@
+//! Asking one server how it is. The last two are not RPCs of etcd but plain pages beside them; what
+//! that means on the wire is not known here.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::ResponseHeader;
+use super::call::call;
+use super::json::{Json, message};
+
+/// Asks one server how it is.
+///
+/// ```
+/// let json = serde_json::to_string(&etcd_core::StatusRequest::new())?;
+/// assert_eq!(json, r#"{}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatusRequest {}
+
+message!(StatusRequest {});
+
+call!(StatusRequest => Status(StatusResponse) {
+    fn is_read(&self) -> bool {
+        true
+    }
+});
+
+impl StatusRequest {
+    /// Asks how the server is.
+    ///
+    /// ```
+    /// use etcd_core::StatusRequest;
+    ///
+    /// assert_eq!(StatusRequest::new(), StatusRequest::default());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {}
+    }
+}
+
+/// The answer to [`StatusRequest`].
+///
+/// ```
+/// let json = r#"{"version":"3.5.30","dbSize":"20480","raftTerm":"2"}"#;
+/// let status: etcd_core::StatusResponse = serde_json::from_str(json)?;
+/// assert_eq!((status.db_size, status.leader, status.raft_term), (20480, 0, 2));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatusResponse {
+    /// Who answered.
+    pub header: ResponseHeader,
+    /// The version of the server.
+    pub version: String,
+    /// How many bytes its database takes on disk.
+    pub db_size: i64,
+    /// The member that leads, 0 if there is none.
+    pub leader: u64,
+    /// The last index of raft that is committed.
+    pub raft_index: u64,
+    /// The term of raft.
+    pub raft_term: u64,
+    /// The last index of raft that is applied.
+    pub raft_applied_index: u64,
+    /// What is wrong: alarms, no leader.
+    pub errors: Vec<String>,
+    /// How many bytes of its database are in use.
+    pub db_size_in_use: i64,
+    /// Whether it is a learner, which serves only serializable reads.
+    pub is_learner: bool,
+    /// The version of its storage, from etcd 3.6.
+    pub storage_version: String,
+    /// How many bytes its database may take, from etcd 3.6.
+    pub db_size_quota: i64,
+}
+
+message!(StatusResponse {
+    "header" => header,
+    "version" => version,
+    "dbSize" => db_size,
+    "leader" => leader,
+    "raftIndex" => raft_index,
+    "raftTerm" => raft_term,
+    "raftAppliedIndex" => raft_applied_index,
+    "errors" => errors,
+    "dbSizeInUse" => db_size_in_use,
+    "isLearner" => is_learner,
+    "storageVersion" => storage_version,
+    "dbSizeQuota" => db_size_quota,
+});
+
+/// Asks one server for its version.
+///
+/// ```
+/// use etcd_core::{Call, Rpc, VersionRequest};
+///
+/// assert_eq!(VersionRequest::RPC, Rpc::Version);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VersionRequest {}
+
+message!(VersionRequest {});
+
+call!(VersionRequest => Version(VersionResponse) {
+    fn is_read(&self) -> bool {
+        true
+    }
+});
+
+impl VersionRequest {
+    /// Asks for the version.
+    ///
+    /// ```
+    /// use etcd_core::VersionRequest;
+    ///
+    /// assert_eq!(VersionRequest::new(), VersionRequest::default());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {}
+    }
+}
+
+/// The answer to [`VersionRequest`].
+///
+/// ```
+/// let json = r#"{"etcdserver":"3.5.30","etcdcluster":"3.5.0"}"#;
+/// let version: etcd_core::VersionResponse = serde_json::from_str(json)?;
+/// assert_eq!(version.etcdserver, "3.5.30");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VersionResponse {
+    /// The version of the server.
+    pub etcdserver: String,
+    /// The version the cluster agreed on: that of its oldest member, or `not_decided`.
+    pub etcdcluster: String,
+}
+
+message!(VersionResponse {
+    "etcdserver" => etcdserver,
+    "etcdcluster" => etcdcluster,
+});
+
+/// Asks one server whether it can serve.
+///
+/// ```
+/// let health = etcd_core::HealthRequest::new().with_exclude_nospace();
+/// assert!(health.exclude_nospace && !health.serializable);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HealthRequest {
+    /// Whether a server that is out of space counts as healthy.
+    pub exclude_nospace: bool,
+    /// Whether to ask only for this server's own state, without a quorum.
+    pub serializable: bool,
+}
+
+// The options travel beside the message: they are not part of its JSON.
+message!(HealthRequest {});
+
+call!(HealthRequest => Health(HealthResponse) {
+    fn is_read(&self) -> bool {
+        true
+    }
+});
+
+impl HealthRequest {
+    /// Asks whether the server can serve.
+    ///
+    /// ```
+    /// use etcd_core::HealthRequest;
+    ///
+    /// assert_eq!(HealthRequest::new(), HealthRequest::default());
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            exclude_nospace: false,
+            serializable: false,
+        }
+    }
+
+    /// Counts a server that is out of space as healthy.
+    ///
+    /// ```
+    /// assert!(etcd_core::HealthRequest::new().with_exclude_nospace().exclude_nospace);
+    /// ```
+    #[must_use]
+    pub const fn with_exclude_nospace(mut self) -> Self {
+        self.exclude_nospace = true;
+        self
+    }
+
+    /// Asks only for this server's own state. Older servers (3.4, 3.5.1) ask the quorum all
+    /// the same.
+    ///
+    /// ```
+    /// assert!(etcd_core::HealthRequest::new().with_serializable().serializable);
+    /// ```
+    #[must_use]
+    pub const fn with_serializable(mut self) -> Self {
+        self.serializable = true;
+        self
+    }
+}
+
+/// The answer to [`HealthRequest`].
+///
+/// ```
+/// let json = r#"{"health":"false","reason":"RAFT NO LEADER"}"#;
+/// let health: etcd_core::HealthResponse = serde_json::from_str(json)?;
+/// assert!(!health.health);
+/// assert_eq!(health.reason, "RAFT NO LEADER");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HealthResponse {
+    /// Whether the server can serve. In JSON it is a text.
+    pub health: bool,
+    /// Why it cannot, from etcd 3.5.
+    pub reason: String,
+}
+
+message!(HealthJson {
+    "health" => health,
+    "reason" => reason,
+});
+
+/// [`HealthResponse`] with the type that its JSON has.
+#[derive(Default, PartialEq)]
+struct HealthJson {
+    health: TextBool,
+    reason: String,
+}
+
+impl Serialize for HealthResponse {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = HealthJson {
+            health: TextBool(self.health),
+            reason: self.reason.clone(),
+        };
+        json.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for HealthResponse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json: HealthJson = Json::read("HealthResponse", deserializer)?;
+        Ok(Self {
+            health: json.health.0,
+            reason: json.reason,
+        })
+    }
+}
+
+/// `"true"` or `"false"`, always written.
+#[derive(Default, PartialEq)]
+struct TextBool(bool);
+
+impl Json for TextBool {
+    fn is_zero(&self) -> bool {
+        false
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if self.0 { "true" } else { "false" })
+    }
+
+    fn read<'de, D: Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        match String::read(field, deserializer)?.as_str() {
+            "true" => Ok(Self(true)),
+            "false" => Ok(Self(false)),
+            _ => Err(serde::de::Error::custom(format_args!(
+                "neither \"true\" nor \"false\" in `{field}`"
+            ))),
+        }
+    }
+}
