@@ -1,1 +1,6 @@
+//! What holds for every type of the api: its JSON, and the checks before sending.
 
+mod checks;
+mod forms;
+mod strategies;
+mod texts;

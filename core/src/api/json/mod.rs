@@ -7,8 +7,9 @@
 //! structs, oneofs and enums.
 //!
 //! serde's own derive is not used because its errors quote the text they stumble over, and that
-//! text may be somebody's key or value. The rule to keep: every visitor answers `visit_str` itself,
-//! and every error names the field and no content.
+//! text may be somebody's key or value. The rule to keep: every visitor answers `visit_str` itself and
+//! is given to `deserialize_any` (serde_json's other methods quote before they ask the visitor), and
+//! every error names the field and no text.
 
 mod shapes;
 
@@ -122,7 +123,7 @@ impl Json for bool {
             }
         }
 
-        deserializer.deserialize_bool(Visitor(field))
+        deserializer.deserialize_any(Visitor(field))
     }
 }
 
@@ -162,7 +163,7 @@ impl Json for String {
             }
         }
 
-        deserializer.deserialize_string(Visitor(field))
+        deserializer.deserialize_any(Visitor(field))
     }
 }
 
@@ -196,7 +197,7 @@ impl Json for Bytes {
             }
         }
 
-        deserializer.deserialize_str(Visitor(field))
+        deserializer.deserialize_any(Visitor(field))
     }
 }
 
@@ -256,7 +257,7 @@ impl<T: Json> Json for Vec<T> {
             }
         }
 
-        deserializer.deserialize_seq(Visitor(field, PhantomData))
+        deserializer.deserialize_any(Visitor(field, PhantomData))
     }
 }
 

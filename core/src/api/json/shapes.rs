@@ -46,10 +46,10 @@ impl Seen {
     pub(crate) fn value<'de, A: de::MapAccess<'de>, T: Json>(
         &mut self,
         map: &mut A,
-        index: u32,
+        index: usize,
         field: &'static str,
     ) -> Result<Option<T>, A::Error> {
-        let bit = 1 << index;
+        let bit = 1_u32 << index;
         if self.0 & bit != 0 {
             return Err(de::Error::duplicate_field(field));
         }
@@ -59,7 +59,7 @@ impl Seen {
 }
 
 /// The place of `name` among `names`. It is computed when the client is compiled.
-pub(crate) const fn position(names: &[&str], name: &str) -> u32 {
+pub(crate) const fn position(names: &[&str], name: &str) -> usize {
     assert!(names.len() <= 32, "one bit of `Seen` for each field");
     let name = name.as_bytes();
     let mut index = 0;
@@ -70,8 +70,7 @@ pub(crate) const fn position(names: &[&str], name: &str) -> u32 {
             same += 1;
         }
         if same == name.len() && same == candidate.len() {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 32, see above")]
-            return index as u32;
+            return index;
         }
         index += 1;
     }
@@ -190,7 +189,7 @@ macro_rules! message {
                     }
                 }
 
-                deserializer.deserialize_map(Visitor(field))
+                deserializer.deserialize_any(Visitor(field))
             }
         }
     };
@@ -278,7 +277,7 @@ macro_rules! one_of {
                     }
                 }
 
-                deserializer.deserialize_map(Visitor(field))
+                deserializer.deserialize_any(Visitor(field))
             }
         }
     };
