@@ -191,8 +191,8 @@ macro_rules! ranged {
 
             #[doc = concat!("A request about the keys from `start` up to `end`, without `end`.",
                 "\n\n```\nuse etcd_core::{KeyRange, ", stringify!($request), "};\n\nassert_eq!(",
-                stringify!($request), "::range(\"a\", \"c\").range, KeyRange::range(\"a\", \"c\"));",
-                "\n```")]
+                stringify!($request), "::range(\"a\", \"c\").range, ",
+                "KeyRange::range(\"a\", \"c\"));\n```")]
             #[allow(
                 clippy::self_named_constructors,
                 reason = "`Range` is one of several requests that have it"

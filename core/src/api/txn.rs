@@ -106,7 +106,8 @@ impl Txn {
     /// use etcd_core::{DeleteRange, Put, Txn, TxnOp};
     ///
     /// let one_kind = Txn::new().and_then([Put::new("a", "1"), Put::new("b", "2")]);
-    /// let mixed = Txn::new().and_then([TxnOp::from(Put::new("a", "1")), DeleteRange::key("b").into()]);
+    /// let put = TxnOp::from(Put::new("a", "1"));
+    /// let mixed = Txn::new().and_then([put, DeleteRange::key("b").into()]);
     /// assert_eq!(one_kind.success[0], mixed.success[0]);
     /// ```
     #[must_use]
@@ -165,8 +166,8 @@ struct Writes<'a> {
 
 impl<'a> Writes<'a> {
     /// Collects the writes of a list, in etcd's order: its deletes, its transactions one after the
-    /// other, its puts. A put is refused if it meets a put or a delete collected before it. A delete
-    /// is never refused, so a put in one transaction and a delete in the next pass.
+    /// other, its puts. A put is refused if it meets a put or a delete collected before it. A
+    /// delete is never refused, so a put in one transaction and a delete in the next pass.
     fn of(ops: &'a [TxnOp]) -> Result<Self, Misuse> {
         let mut writes = Self::default();
         for op in ops {

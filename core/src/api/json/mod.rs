@@ -7,9 +7,9 @@
 //! structs, oneofs and enums.
 //!
 //! serde's own derive is not used because its errors quote the text they stumble over, and that
-//! text may be somebody's key or value. The rule to keep: every visitor answers `visit_str` itself and
-//! is given to `deserialize_any` (serde_json's other methods quote before they ask the visitor), and
-//! every error names the field and no text.
+//! text may be somebody's key or value. The rule to keep: every visitor answers `visit_str` itself
+//! and is given to `deserialize_any` (serde_json's other methods quote before they ask the
+//! visitor), and every error names the field and no text.
 
 mod shapes;
 
