@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod codec;
 pub mod error;
 mod id;
 mod rng;
