@@ -52,6 +52,9 @@ mod limits;
 mod reader;
 mod request;
 
+#[cfg(test)]
+mod tests;
+
 pub use head::{Framing, Head};
 pub use limits::HttpLimits;
 pub use reader::{Item, ReadError, Reader, RequestMethod};

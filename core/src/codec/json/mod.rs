@@ -19,4 +19,7 @@
 
 mod split;
 
+#[cfg(test)]
+mod tests;
+
 pub use split::{Frame, JsonLimits, SplitError, Splitter};
