@@ -1,1 +1,13 @@
 //! Scenarios on real etcd servers over both drivers, and the conformance shim.
+//!
+//! The library half is what scenarios and `cargo xtask` stand on: an etcd binary to run
+//! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]), and
+//! a few lines of HTTP that share no code with the client under test ([`http`]).
+
+pub mod find;
+pub mod http;
+mod ports;
+mod server;
+mod sockets;
+
+pub use server::Server;

@@ -1,0 +1,352 @@
+//! One real etcd of a test's own, on free loopback ports, with its own data.
+//!
+//! The process is started as it is and watched from outside: it is healthy when `/health` says
+//! so, and gone when it has been waited for. Its folder, `target/etcd/run/<our pid>-<number>`,
+//! holds data, log and process number; dropping the server removes it. What a test process that
+//! was itself killed left behind is removed, and its server ended, by the next process that
+//! starts one. Signals go only to a process that has not been waited for yet, so its number
+//! cannot have passed to another.
+
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::Once;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+
+use crate::find;
+use crate::http;
+use crate::ports::Ports;
+use crate::sockets;
+
+/// A running etcd, or one that was killed or stopped and can be restarted.
+#[derive(Debug)]
+pub struct Server {
+    /// The program and what it is started with, the same at each restart.
+    binary: PathBuf,
+    args: Vec<String>,
+    /// Data, log and process number; ours alone.
+    folder: PathBuf,
+    client_port: u16,
+    /// The process, until it has been waited for.
+    child: Option<Child>,
+    /// Whether `folder` stays for somebody to read the log: only after a start that went wrong.
+    keep_folder: bool,
+}
+
+impl Server {
+    /// Starts the etcd that [`find::find`] finds and waits until it is healthy.
+    pub fn start() -> io::Result<Self> {
+        Self::start_with(&find::find()?, &[])
+    }
+
+    /// Starts `binary` with further flags, such as `--max-request-bytes=4096`, and waits until it
+    /// is healthy.
+    pub fn start_with(binary: &Path, further: &[&str]) -> io::Result<Self> {
+        LEFTOVERS.call_once(remove_leftovers);
+        let no_fsync = knows_no_fsync(binary);
+        for _ in 1..ATTEMPTS {
+            let mut server = Self::prepare(binary, no_fsync, further)?;
+            match server.launch() {
+                Ok(()) => return Ok(server),
+                // Somebody took one of the ports between our letting go and etcd's taking it.
+                Err(_) if server.log().contains("address already in use") => {
+                    server.keep_folder = false;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let mut server = Self::prepare(binary, no_fsync, further)?;
+        server.launch()?;
+        Ok(server)
+    }
+
+    /// Starts the server again on the same ports and data and waits until it is healthy; one that
+    /// still runs is killed first.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.kill()?;
+        self.launch()
+    }
+
+    /// Kills the server (SIGKILL) and waits for its end; nothing if it does not run.
+    pub fn kill(&mut self) -> io::Result<()> {
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
+        child.kill()?;
+        child.wait().map(drop)
+    }
+
+    /// Asks the server to end (SIGTERM) and waits until it has; one that takes longer than 20
+    /// seconds is killed, which is an error. Nothing if it does not run.
+    pub fn stop(&mut self) -> io::Result<()> {
+        let Some(child) = &mut self.child else {
+            return Ok(());
+        };
+        let pid = Pid::from_child(child);
+        kill_process(pid, Signal::TERM)?;
+        // A paused server hears the first signal only after the second.
+        kill_process(pid, Signal::CONT)?;
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if child.try_wait()?.is_some() {
+                self.child = None;
+                return Ok(());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        self.kill()?;
+        let waited = format!("waited {PATIENCE:?} for etcd to end by SIGTERM, then killed it");
+        Err(io::Error::new(io::ErrorKind::TimedOut, waited))
+    }
+
+    /// Suspends the server (SIGSTOP): the system still accepts its connections, nobody answers.
+    pub fn pause(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a paused server go on (SIGCONT).
+    pub fn resume(&self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// The URL clients reach it by, `http://127.0.0.1:PORT`; the same after a restart.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.client_port)
+    }
+
+    /// The port for clients; the same after a restart.
+    #[must_use]
+    pub fn client_port(&self) -> u16 {
+        self.client_port
+    }
+
+    /// The process number, unless it was killed or stopped.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// The folder of its data and its log (`etcd.log`), removed when the server is dropped.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The version the server tells at `/version`, for instance `3.4.23`.
+    pub fn version(&self) -> io::Result<String> {
+        let answer = http::get(self.client_port, "/version", PATIENCE)?;
+        let version = answer
+            .body
+            .split_once(r#""etcdserver":""#)
+            .and_then(|(_, behind)| behind.split_once('"'))
+            .map(|(version, _)| version.to_owned());
+        version.ok_or_else(|| io::Error::other(format!("/version answered {}", answer.body)))
+    }
+
+    /// How many established connections process `pid` has to the server's client port; none if
+    /// that process is gone. The server's connections to itself do not count.
+    ///
+    /// # Panics
+    ///
+    /// If the system does not let us see that process's sockets.
+    #[must_use]
+    pub fn connections_from(&self, pid: u32) -> usize {
+        sockets::connections(pid, self.client_port)
+            .unwrap_or_else(|error| panic!("cannot see the sockets of process {pid}: {error}"))
+    }
+
+    /// Everything that is fixed before the first start: folder, name, ports, flags.
+    fn prepare(binary: &Path, no_fsync: bool, further: &[&str]) -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", std::process::id());
+        let folder = runs().join(&name);
+        fs::create_dir_all(&folder)?;
+        let (client_port, peer_port) = Ports::hold()?.release()?;
+        let client = format!("http://127.0.0.1:{client_port}");
+        let peer = format!("http://127.0.0.1:{peer_port}");
+        let mut args = vec![
+            format!("--name={name}"),
+            format!("--data-dir={}", folder.join("data").display()),
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={peer}"),
+            format!("--initial-advertise-peer-urls={peer}"),
+            format!("--initial-cluster={name}={peer}"),
+            format!("--initial-cluster-token=etcd-tests-{name}-{client_port}"),
+        ];
+        if no_fsync {
+            args.push(NO_FSYNC.to_owned());
+        }
+        args.extend(further.iter().map(|flag| (*flag).to_owned()));
+        let binary = binary.to_owned();
+        Ok(Self {
+            binary,
+            args,
+            folder,
+            client_port,
+            child: None,
+            keep_folder: false,
+        })
+    }
+
+    fn launch(&mut self) -> io::Result<()> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(LOG))?;
+        let child = find::quiet(&self.binary)
+            .args(&self.args)
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|error| {
+                let binary = self.binary.display();
+                io::Error::new(error.kind(), format!("cannot run {binary}: {error}"))
+            })?;
+        let pid = self.child.insert(child).id();
+        fs::write(self.folder.join(PID), pid.to_string())?;
+        self.wait_until_healthy().or_else(|error| {
+            self.kill()?;
+            self.keep_folder = true;
+            let (log, end) = (self.folder.join(LOG), self.end_of_log());
+            let told = format!("{error}; the end of {}:\n{end}", log.display());
+            Err(io::Error::new(error.kind(), told))
+        })
+    }
+
+    fn wait_until_healthy(&mut self) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let mut last = String::from("nothing asked yet");
+        while Instant::now() < until {
+            let health = http::get(self.client_port, "/health", Duration::from_secs(2));
+            // Looked at after the answer: another server could have answered on our port.
+            let child = self
+                .child
+                .as_mut()
+                .expect("launch has put the process here");
+            if let Some(status) = child.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "etcd ended with {status} at its start"
+                )));
+            }
+            last = match health {
+                Ok(answer) if answer.body.contains(r#""health":"true""#) => return Ok(()),
+                Ok(answer) => format!("{} {}", answer.status, answer.body.trim_end()),
+                Err(error) => error.to_string(),
+            };
+            thread::sleep(LOOK_EVERY);
+        }
+        let asked = format!("{}/health", self.endpoint());
+        let waited = format!("waited {PATIENCE:?} for {asked} to say true, at last: {last}");
+        Err(io::Error::new(io::ErrorKind::TimedOut, waited))
+    }
+
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        let child = self
+            .child
+            .as_ref()
+            .ok_or_else(|| io::Error::other("etcd does not run"))?;
+        Ok(kill_process(Pid::from_child(child), signal)?)
+    }
+
+    fn log(&self) -> String {
+        let bytes = fs::read(self.folder.join(LOG)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = self.kill() {
+            eprintln!(
+                "etcd on port {} could not be killed: {error}",
+                self.client_port
+            );
+        }
+        if thread::panicking() {
+            eprintln!("the end of the log of etcd on port {}:", self.client_port);
+            eprintln!("{}", self.end_of_log());
+        }
+        if !self.keep_folder {
+            // What could not be removed now is a leftover for the next process.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+fn runs() -> PathBuf {
+    find::folder().join("run")
+}
+
+/// Whether `binary` takes the flag that saves its fsyncs. Killing a process loses no written
+/// data with it, only a crash of the machine would. Not every version that takes it lists it.
+fn knows_no_fsync(binary: &Path) -> bool {
+    let tried = find::quiet(binary).args([NO_FSYNC, "--version"]).output();
+    tried.is_ok_and(|output| output.status.success())
+}
+
+/// Ends and removes what test processes left behind that are no more. Nobody waits for it and
+/// nothing depends on it, so whatever goes wrong here is left to the next one.
+fn remove_leftovers() {
+    let Ok(entries) = fs::read_dir(runs()) else {
+        return;
+    };
+    for folder in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let owner = folder
+            .file_name()
+            .and_then(|name| name.to_str()?.split_once('-')?.0.parse::<u32>().ok());
+        // A folder under our own number is from an earlier process of that number: this runs
+        // before we make our first.
+        let gone = owner.is_some_and(|owner| {
+            owner == std::process::id() || !Path::new(&format!("/proc/{owner}")).exists()
+        });
+        if gone {
+            end_leftover(&folder);
+            let _ = fs::remove_dir_all(&folder);
+        }
+    }
+}
+
+fn end_leftover(folder: &Path) {
+    let Ok(pid) = fs::read_to_string(folder.join(PID)) else {
+        return;
+    };
+    let Ok(command) = fs::read(format!("/proc/{pid}/cmdline")) else {
+        return;
+    };
+    // The number may have passed to another process: only one that runs on this data is meant.
+    let data = format!("--data-dir={}", folder.join("data").display());
+    let ours = command
+        .split(|byte| *byte == 0)
+        .any(|arg| arg == data.as_bytes());
+    if let Some(pid) = pid.parse().ok().and_then(Pid::from_raw).filter(|_| ours) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+static LEFTOVERS: Once = Once::new();
+const ATTEMPTS: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+const NO_FSYNC: &str = "--unsafe-no-fsync";
+const LOG: &str = "etcd.log";
+const PID: &str = "etcd.pid";
