@@ -161,24 +161,21 @@ fn unpack_debian(download: &Path, into: &Path) -> io::Result<()> {
         // The system's package lists are missing or out of date. Ours come beside them, so that
         // no root is needed and nothing of the system changes.
         eprintln!("etcd: {error}; fetching package lists of our own, which takes a while");
-        let private = |command: &mut Command| -> io::Result<()> {
-            let state = download.join("apt/state");
-            let cache = download.join("apt/cache");
-            fs::create_dir_all(state.join("lists/partial"))?;
-            fs::create_dir_all(cache.join("archives/partial"))?;
-            command
-                .arg(option("Dir::State", &state))
-                .arg(option(
-                    "Dir::State::status",
-                    Path::new("/var/lib/dpkg/status"),
-                ))
-                .arg(option("Dir::Cache", &cache));
-            Ok(())
-        };
+        let state = download.join("apt/state");
+        let cache = download.join("apt/cache");
+        fs::create_dir_all(state.join("lists/partial"))?;
+        fs::create_dir_all(cache.join("archives/partial"))?;
+        let private = [
+            option("Dir::State", &state),
+            option("Dir::State::lists", &state.join("lists")),
+            option("Dir::State::status", Path::new("/var/lib/dpkg/status")),
+            option("Dir::Cache", &cache),
+            option("Dir::Cache::archives", &cache.join("archives")),
+        ];
         let mut update = apt_get(download);
         let mut again = apt_get(download);
-        private(&mut update)?;
-        private(&mut again)?;
+        update.args(&private);
+        again.args(&private);
         run(update.arg("update"))
             .and_then(|()| run(again.args(["download", "etcd-server"])))
             .map_err(|error| io::Error::other(format!("{error}: {REMEDY}")))?;
