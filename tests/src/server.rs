@@ -22,7 +22,10 @@ use std::time::Instant;
 
 use rustix::process::Pid;
 use rustix::process::Signal;
+use rustix::process::WaitId;
+use rustix::process::WaitIdOptions;
 use rustix::process::kill_process;
+use rustix::process::waitid;
 
 use crate::find;
 use crate::http;
@@ -110,14 +113,21 @@ impl Server {
         Err(io::Error::new(io::ErrorKind::TimedOut, waited))
     }
 
-    /// Suspends the server (SIGSTOP): the system still accepts its connections, nobody answers.
+    /// Suspends the server (SIGSTOP) and waits until all its threads stand still: the system still
+    /// accepts its connections, nobody answers.
     pub fn pause(&self) -> io::Result<()> {
-        self.signal(Signal::STOP)
+        let pid = self.signal(Signal::STOP)?;
+        // Only looked at, not taken: `Child` is to find a process that ended instead.
+        let look = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(pid), look)? {
+            Some(status) if status.stopped() => Ok(()),
+            _ => Err(io::Error::other("etcd has ended")),
+        }
     }
 
     /// Lets a paused server go on (SIGCONT).
     pub fn resume(&self) -> io::Result<()> {
-        self.signal(Signal::CONT)
+        self.signal(Signal::CONT).map(drop)
     }
 
     /// The URL clients reach it by, `http://127.0.0.1:PORT`; the same after a restart.
@@ -254,12 +264,14 @@ impl Server {
         Err(io::Error::new(io::ErrorKind::TimedOut, waited))
     }
 
-    fn signal(&self, signal: Signal) -> io::Result<()> {
+    fn signal(&self, signal: Signal) -> io::Result<Pid> {
         let child = self
             .child
             .as_ref()
             .ok_or_else(|| io::Error::other("etcd does not run"))?;
-        Ok(kill_process(Pid::from_child(child), signal)?)
+        let pid = Pid::from_child(child);
+        kill_process(pid, signal)?;
+        Ok(pid)
     }
 
     fn log(&self) -> String {
