@@ -5,6 +5,10 @@
 
 use core::fmt;
 
+/// The place of an endpoint in a client's list, which never shrinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct EndpointIndex(pub(crate) usize);
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident, $letter:literal;)*) => {$(
         $(#[$doc])*

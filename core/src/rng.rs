@@ -1,7 +1,7 @@
 //! The one source of chance: a small generator fed from the seed given to the client.
 //!
 //! It is SplitMix64 (Steele, Lea and Flood 2014): one addition and a mix for each number, any seed
-//! is good. It spreads retries and picks ids; it is not for secrets.
+//! is good. It spreads retries; it is not for secrets.
 
 use core::time::Duration;
 
@@ -22,16 +22,6 @@ impl Rng {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
-    }
-
-    /// A positive number of 63 bits, never 0: the form of a lease id (rule L-1).
-    pub(crate) fn positive_id(&mut self) -> i64 {
-        loop {
-            let id = (self.next_u64() >> 1).cast_signed();
-            if id != 0 {
-                return id;
-            }
-        }
     }
 
     /// `wait` changed by up to a tenth in either direction (rule R-6).
@@ -67,6 +57,5 @@ mod tests {
         let mut a = Rng::new(1);
         let mut b = Rng::new(1);
         assert!((0..100).all(|_| a.next_u64() == b.next_u64()));
-        assert!((0..100).all(|_| a.positive_id() > 0));
     }
 }

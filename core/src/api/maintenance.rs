@@ -162,8 +162,11 @@ pub struct HealthRequest {
     pub serializable: bool,
 }
 
-// The options travel beside the message: they are not part of its JSON.
-message!(HealthRequest {});
+// Over the gateway the fields travel in the query.
+message!(HealthRequest {
+    "exclude_nospace" => exclude_nospace,
+    "serializable" => serializable,
+});
 
 call!(HealthRequest => Health(HealthResponse) {
     fn is_read(&self) -> bool {

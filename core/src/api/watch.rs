@@ -306,6 +306,15 @@ message!(KvEvent {
     "prev_kv" => prev_kv,
 });
 
+impl KvEvent {
+    /// What it takes in memory, roughly: its keys and values, and itself.
+    pub(crate) fn size(&self) -> usize {
+        let held = |kv: &KeyValue| kv.key.len().saturating_add(kv.value.len());
+        let bytes = held(&self.kv).saturating_add(self.prev_kv.as_ref().map_or(0, held));
+        bytes.saturating_add(size_of::<Self>())
+    }
+}
+
 /// What was done to a key.
 ///
 /// ```

@@ -92,7 +92,7 @@ fn requests_are_written_as_etcd_reads_them() {
         (json(&LeaseTimeToLive::new(7)), r#"{"ID":"7"}"#.to_owned()),
         (
             json(&HealthRequest::new().with_exclude_nospace()),
-            "{}".to_owned(),
+            r#"{"exclude_nospace":true}"#.to_owned(),
         ),
         (
             json(&WatchRequest::Progress),

@@ -1,0 +1,579 @@
+//! Unary calls and renewals: from the command to the one outcome.
+//!
+//! ```text
+//!   call ──► Waiting ──a connection is free──► Sent(conn) ──answer──► one Answered event
+//!               ▲                                  │ connection lost:
+//!               └───── may be sent again ──────────┤
+//!               deadline, cancel, shutdown: ───────┴──────────────► one Answered event
+//! ```
+//!
+//! A call leaves the table when it ends, so a second outcome finds nothing (law 6). Which call may be
+//! sent again is said in `retry`.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use super::Client;
+use super::options::CallOptions;
+use super::output::Event;
+use super::output::Output;
+use super::retry::Class;
+use super::timer::Timer;
+use crate::api::Call;
+use crate::api::LeaseKeepAlive;
+use crate::api::Response;
+use crate::api::Rpc;
+use crate::buf::Sent;
+use crate::conn::Conn;
+use crate::conn::Lane;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::CloseReason;
+use crate::error::Code;
+use crate::error::Error;
+use crate::error::Known;
+use crate::error::Limit;
+use crate::error::Phase;
+use crate::error::Status;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::EndpointIndex;
+use crate::time::Instant;
+use crate::wire::Ask;
+use crate::wire::CancelStep;
+use crate::wire::StreamId;
+use crate::wire::gateway::Encoded;
+
+/// Every call under way, and the connections that wait for one.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    table: BTreeMap<CallId, Pending>,
+    /// The waiting ones, in their order, by the connections they may go on.
+    queues: BTreeMap<Lane, VecDeque<CallId>>,
+    /// Open connections for calls without a call on them, the last used at the end.
+    idle: Vec<ConnId>,
+}
+
+/// One call.
+#[derive(Debug)]
+struct Pending {
+    request: Encoded,
+    /// The lease, if it is a renewal.
+    lease: Option<i64>,
+    class: Class,
+    lane: Lane,
+    owner: Owner,
+    deadline: Instant,
+    state: State,
+    /// How often it was started on a connection.
+    attempts: u32,
+    /// An earlier attempt may have had an effect.
+    maybe_applied: bool,
+    /// What ended the last attempt.
+    last_cause: Option<Cause>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Sent(ConnId),
+}
+
+/// Who wants the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    User,
+    /// The connection whose server's version is asked for.
+    VersionOf(ConnId),
+}
+
+impl Calls {
+    pub(super) fn add_idle(&mut self, conn: ConnId) {
+        self.idle.push(conn);
+    }
+
+    pub(super) fn remove_conn(&mut self, conn: ConnId) {
+        self.idle.retain(|idle| *idle != conn);
+    }
+
+    fn waiting(&self, lane: Lane) -> usize {
+        self.queues.get(&lane).map_or(0, VecDeque::len)
+    }
+
+    fn pop_waiting(&mut self, lane: Lane) -> Option<CallId> {
+        self.queues.get_mut(&lane)?.pop_front()
+    }
+}
+
+impl Client {
+    /// Starts a call with the default options. Its outcome comes as
+    /// [`Event::Answered`](crate::Event::Answered), exactly once.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Range};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let call = client.call(Instant::ZERO, Range::prefix("/services/"));
+    /// assert_eq!(call.get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn call<C: Call>(&mut self, now: Instant, call: C) -> CallId {
+        self.call_with(now, call, CallOptions::default())
+    }
+
+    /// Starts a call.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use etcd_core::{CallOptions, Client, Config, Instant, StatusRequest};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let options = CallOptions::default()
+    ///     .with_endpoint("http://127.0.0.1:22379".parse()?)
+    ///     .with_timeout(Duration::from_millis(300));
+    /// client.call_with(Instant::ZERO, StatusRequest::new(), options);
+    /// assert_eq!(client.poll_timeout(), Some(Instant::ZERO + Duration::from_millis(300)));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a call is given away with the command"
+    )]
+    pub fn call_with<C: Call>(&mut self, now: Instant, call: C, options: CallOptions) -> CallId {
+        let id = self.next_call_id();
+        if self.is_shut_down {
+            let (cause, applied) = (Cause::Shutdown, Applied::No);
+            self.tell_answer(id, Err(Error::Unavailable { cause, applied }));
+            return id;
+        }
+        if let Err(misuse) = call.check() {
+            self.tell_answer(id, Err(Error::Misuse(misuse)));
+            return id;
+        }
+        let request = Encoded::new(&call);
+        let limits = &self.config.limits;
+        let limit = if self.calls.table.len() >= limits.calls {
+            Some(Limit::Calls(limits.calls))
+        } else if request.body.len() > limits.request_bytes {
+            Some(Limit::Request(limits.request_bytes))
+        } else {
+            None
+        };
+        if let Some(limit) = limit {
+            self.tell_answer(
+                id,
+                Err(Error::Limit {
+                    limit,
+                    applied: Applied::No,
+                }),
+            );
+            return id;
+        }
+        let class = if call.is_read() {
+            Class::Read
+        } else if call.is_repeatable() {
+            Class::Repeatable
+        } else {
+            Class::Once
+        };
+        let lease = lease_of(&request);
+        let lane = match &options.endpoint {
+            Some(endpoint) => Lane::Pinned(self.endpoints.find_or_add(endpoint)),
+            None if lease.is_some() => Lane::Renewals,
+            None => Lane::Calls,
+        };
+        let timeout = options.timeout.unwrap_or(match class {
+            Class::Read => self.config.read_timeout,
+            Class::Repeatable | Class::Once => self.config.write_timeout,
+        });
+        self.add_call(now + timeout, id, request, lease, class, lane, Owner::User);
+        self.settle(now);
+        id
+    }
+
+    /// Cancels a call: it ends with `Error::Canceled` unless it ended before. An id that is not, or
+    /// no longer, under way changes nothing.
+    ///
+    /// ```
+    /// # use etcd_core::{Applied, Client, Config, Error, Event, Instant, Output, Put};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let call = client.call(Instant::ZERO, Put::new("k", "v"));
+    /// client.cancel_call(Instant::ZERO, call);
+    /// client.cancel_call(Instant::ZERO, call);
+    /// let answers: Vec<_> = std::iter::from_fn(|| client.poll_output())
+    ///     .filter_map(|output| match output {
+    ///         Output::Event(Event::Answered { result, .. }) => Some(*result),
+    ///         _ => None,
+    ///     })
+    ///     .collect();
+    /// assert_eq!(answers, [Err(Error::Canceled { applied: Applied::No })]);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn cancel_call(&mut self, now: Instant, call: CallId) {
+        let Some(pending) = self.calls.table.get(&call) else {
+            return;
+        };
+        let (applied, state) = (self.applied(call, pending), pending.state);
+        self.finish_call(call, Err(Error::Canceled { applied }));
+        if let State::Sent(conn) = state {
+            self.leave_conn(now, call, conn, CloseReason::Canceled);
+        }
+        self.settle(now);
+    }
+
+    /// Asks a server for its version on behalf of a watch connection to it.
+    pub(super) fn call_version_of(&mut self, now: Instant, conn: ConnId, at: EndpointIndex) {
+        let id = self.next_call_id();
+        let request = Encoded::new(&crate::api::VersionRequest::new());
+        let deadline = now + self.config.read_timeout;
+        let owner = Owner::VersionOf(conn);
+        self.add_call(
+            deadline,
+            id,
+            request,
+            None,
+            Class::Read,
+            Lane::Pinned(at),
+            owner,
+        );
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of a call, named at the callers"
+    )]
+    fn add_call(
+        &mut self,
+        deadline: Instant,
+        id: CallId,
+        request: Encoded,
+        lease: Option<i64>,
+        class: Class,
+        lane: Lane,
+        owner: Owner,
+    ) {
+        self.timers.arm(deadline, Timer::Call(id));
+        let pending = Pending {
+            request,
+            lease,
+            class,
+            lane,
+            owner,
+            deadline,
+            state: State::Waiting,
+            attempts: 0,
+            maybe_applied: false,
+            last_cause: None,
+        };
+        self.calls.table.insert(id, pending);
+        self.calls.queues.entry(lane).or_default().push_back(id);
+    }
+
+    fn next_call_id(&mut self) -> CallId {
+        let id = CallId::new(self.next_call);
+        self.next_call += 1;
+        id
+    }
+
+    /// Gives waiting calls to free connections, and opens further ones for the rest.
+    pub(super) fn place_calls(&mut self, now: Instant) {
+        self.place_lane(now, Lane::Calls, self.endpoints.current());
+        if self.calls.queues.len() > 2 {
+            let pinned = self.calls.queues.keys().filter_map(|lane| match lane {
+                Lane::Pinned(at) => Some(*at),
+                _ => None,
+            });
+            for at in pinned.collect::<Vec<_>>() {
+                self.place_lane(now, Lane::Pinned(at), at);
+            }
+        }
+    }
+
+    fn place_lane(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
+        while self.calls.waiting(lane) > 0 {
+            let Some(conn) = self.take_idle(now, at) else {
+                break;
+            };
+            if let Some(call) = self.calls.pop_waiting(lane) {
+                self.start_call(call, conn);
+            }
+        }
+        let waiting = self.calls.waiting(lane);
+        if waiting == 0 || !self.may_open(lane) {
+            return;
+        }
+        let ours = |conn: &&Conn| {
+            conn.endpoint == at && matches!(conn.lane, Lane::Calls | Lane::Pinned(_))
+        };
+        let total = self.conns.values().filter(ours).count();
+        let opening = self
+            .conns
+            .values()
+            .filter(ours)
+            .filter(|conn| !conn.is_open())
+            .count();
+        let room = self.config.max_connections.max(1).saturating_sub(total);
+        for _ in 0..room.min(waiting.saturating_sub(opening)) {
+            self.open_conn(now, lane, at);
+        }
+    }
+
+    /// Takes the free connection to an endpoint that was used last. Ones that were not used for long
+    /// are closed instead: they may be dead without our knowing (rule R-9).
+    fn take_idle(&mut self, now: Instant, at: EndpointIndex) -> Option<ConnId> {
+        loop {
+            let conns = &self.conns;
+            let leads_there = |id: &ConnId| conns.get(id).is_some_and(|conn| conn.endpoint == at);
+            let position = self.calls.idle.iter().rposition(leads_there)?;
+            let id = self.calls.idle.remove(position);
+            let fresh = |conn: &Conn| now - conn.last_used <= self.config.idle_limit;
+            if self.conns.get(&id).is_some_and(fresh) {
+                return Some(id);
+            }
+            self.conn_lost(now, id, CloseReason::Idle);
+        }
+    }
+
+    fn start_call(&mut self, id: CallId, conn_id: ConnId) {
+        let Some(call) = self.calls.table.get_mut(&id) else {
+            return;
+        };
+        let Some(conn) = self.conns.get_mut(&conn_id) else {
+            return;
+        };
+        call.state = State::Sent(conn_id);
+        call.attempts += 1;
+        self.stats.requests += 1;
+        self.stats.retries += u64::from(call.attempts > 1);
+        let ask = match call.lease {
+            Some(lease) if conn.lane == Lane::Renewals => Ask::Renewal { lease },
+            _ => Ask::Call(&call.request),
+        };
+        conn.wire.start(StreamId(id.get()), &ask);
+        self.tell_transmit(conn_id);
+    }
+
+    /// Gives waiting renewals to the one connection for them.
+    pub(super) fn place_renewals(&mut self, now: Instant) {
+        while self.calls.waiting(Lane::Renewals) > 0 {
+            let found = self
+                .conns
+                .iter()
+                .find(|(_, conn)| conn.lane == Lane::Renewals);
+            let conn = match found {
+                Some((id, conn))
+                    if conn.is_open()
+                        && conn.wire.is_idle()
+                        && now - conn.last_used > self.config.idle_limit =>
+                {
+                    let id = *id;
+                    self.conn_lost(now, id, CloseReason::Idle);
+                    continue;
+                }
+                Some((id, _)) => *id,
+                None if self.may_open(Lane::Renewals) => {
+                    self.open_conn(now, Lane::Renewals, self.endpoints.current())
+                }
+                None => return,
+            };
+            if let Some(call) = self.calls.pop_waiting(Lane::Renewals) {
+                self.start_call(call, conn);
+            }
+        }
+    }
+
+    /// The server answered.
+    pub(super) fn call_answered(
+        &mut self,
+        conn_id: ConnId,
+        stream: StreamId,
+        result: Result<Response, Status>,
+    ) {
+        if let Some(conn) = self.conns.get(&conn_id) {
+            self.gates.entry(conn.lane).or_default().handle_success();
+            let of_use = match conn.lane {
+                Lane::Calls => conn.endpoint == self.endpoints.current(),
+                Lane::Pinned(_) => true,
+                Lane::Watches | Lane::Renewals => false,
+            };
+            if of_use && conn.close_reason().is_none() {
+                self.calls.add_idle(conn_id);
+            }
+        }
+        let id = CallId::new(stream.0);
+        let Some(call) = self.calls.table.get(&id) else {
+            return;
+        };
+        let result = result.and_then(lease_is_there).map_err(|status| {
+            let applied = match call.class.applied_with(call.request.rpc, &status) {
+                Applied::No if call.maybe_applied => Applied::Maybe,
+                applied => applied,
+            };
+            Error::Etcd { status, applied }
+        });
+        self.finish_call(id, result);
+    }
+
+    /// A connection is gone; `conn` was taken out of the table.
+    pub(super) fn calls_lost(&mut self, conn: &Conn, reason: &CloseReason) {
+        // The last started first, so that at the queue's front their order is as it was.
+        for stream in conn.wire.streams().into_iter().rev() {
+            let id = CallId::new(stream.0);
+            let sent = conn.wire.sent(stream);
+            let Some(call) = self.calls.table.get_mut(&id) else {
+                continue;
+            };
+            call.maybe_applied |= call.class.applied_without_answer(sent) == Applied::Maybe;
+            let applied = if call.maybe_applied {
+                Applied::Maybe
+            } else {
+                Applied::No
+            };
+            if let CloseReason::Limit(limit) = reason {
+                let limit = *limit;
+                self.finish_call(id, Err(Error::Limit { limit, applied }));
+                continue;
+            }
+            let cause = match reason {
+                CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
+                reason => Cause::ConnectionLost(reason.clone()),
+            };
+            if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts {
+                call.state = State::Waiting;
+                call.last_cause = Some(cause);
+                self.calls
+                    .queues
+                    .entry(call.lane)
+                    .or_default()
+                    .push_front(id);
+            } else {
+                self.finish_call(id, Err(Error::Unavailable { cause, applied }));
+            }
+        }
+    }
+
+    pub(super) fn call_timed_out(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.table.get(&id) else {
+            return;
+        };
+        let applied = self.applied(id, call);
+        let state = call.state;
+        let error = match state {
+            State::Waiting => {
+                let gate = self.gates.get(&call.lane);
+                let refused = gate.and_then(|gate| gate.last_error.clone());
+                let has_conn = self
+                    .conns
+                    .values()
+                    .any(|conn| conn.lane == call.lane && conn.is_open());
+                match call
+                    .last_cause
+                    .clone()
+                    .or_else(|| refused.map(Cause::ConnectFailed))
+                {
+                    Some(cause) => Error::Unavailable { cause, applied },
+                    None if has_conn => Error::Timeout {
+                        phase: Phase::Queue,
+                        applied,
+                    },
+                    None => Error::Timeout {
+                        phase: Phase::Connect,
+                        applied,
+                    },
+                }
+            }
+            State::Sent(conn) => {
+                let phase = match self.conns.get(&conn) {
+                    Some(conn) if !conn.is_open() => Phase::Connect,
+                    Some(conn) if conn.wire.sent(StreamId(id.get())) != Sent::All => Phase::Send,
+                    _ => Phase::Answer,
+                };
+                Error::Timeout { phase, applied }
+            }
+        };
+        self.finish_call(id, Err(error));
+        if let State::Sent(conn) = state {
+            self.leave_conn(now, id, conn, CloseReason::Deadline);
+        }
+    }
+
+    /// Whether a call that ends now without an answer may have had an effect.
+    fn applied(&self, id: CallId, call: &Pending) -> Applied {
+        let sent = match call.state {
+            State::Waiting => Sent::Nothing,
+            State::Sent(conn) => self
+                .conns
+                .get(&conn)
+                .map_or(Sent::All, |conn| conn.wire.sent(StreamId(id.get()))),
+        };
+        match call.class.applied_without_answer(sent) {
+            Applied::No if call.maybe_applied => Applied::Maybe,
+            applied => applied,
+        }
+    }
+
+    /// Takes an ended call off its connection. A connection on which the server was silent until a
+    /// deadline is given up, whatever else waits there.
+    fn leave_conn(&mut self, now: Instant, call: CallId, id: ConnId, reason: CloseReason) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let step = conn.wire.cancel(StreamId(call.get()));
+        if step == CancelStep::CloseConnection || reason == CloseReason::Deadline {
+            self.conn_lost(now, id, reason);
+        }
+    }
+
+    /// Ends a call.
+    fn finish_call(&mut self, id: CallId, result: Result<Response, Error>) {
+        let Some(call) = self.calls.table.remove(&id) else {
+            return;
+        };
+        self.timers.disarm(call.deadline, Timer::Call(id));
+        if call.state == State::Waiting {
+            if let Some(queue) = self.calls.queues.get_mut(&call.lane) {
+                if let Some(position) = queue.iter().position(|waiting| *waiting == id) {
+                    queue.remove(position);
+                }
+            }
+        }
+        match call.owner {
+            Owner::User => self.tell_answer(id, result),
+            Owner::VersionOf(conn) => self.version_answered(conn, result),
+        }
+    }
+
+    fn tell_answer(&mut self, call: CallId, result: Result<Response, Error>) {
+        let result = Box::new(result);
+        self.outputs
+            .push_back(Output::Event(Event::Answered { call, result }));
+    }
+
+    pub(super) fn shutdown_calls(&mut self) {
+        while let Some((id, call)) = self.calls.table.first_key_value() {
+            let (id, applied) = (*id, self.applied(*id, call));
+            let cause = Cause::Shutdown;
+            self.finish_call(id, Err(Error::Unavailable { cause, applied }));
+        }
+        self.calls.queues.clear();
+        self.calls.idle.clear();
+    }
+}
+
+/// The lease of a renewal, which may travel with others on one connection.
+fn lease_of(request: &Encoded) -> Option<i64> {
+    if request.rpc != Rpc::LeaseKeepAlive {
+        return None;
+    }
+    serde_json::from_slice::<LeaseKeepAlive>(&request.body)
+        .ok()
+        .map(|renewal| renewal.id)
+}
+
+/// A renewal of a lease that is gone is answered like any other, without a time to live (rule L-11).
+fn lease_is_there(response: Response) -> Result<Response, Status> {
+    match response {
+        Response::LeaseKeepAlive(answer) if answer.ttl <= 0 => {
+            Err(Status::new(Code::NOT_FOUND, Known::LeaseNotFound.message()))
+        }
+        response => Ok(response),
+    }
+}

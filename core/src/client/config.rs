@@ -1,0 +1,186 @@
+//! What a client is told at its start. Every bound on what a peer or a caller can grow is a field.
+
+use core::time::Duration;
+
+use http::HeaderName;
+use http::HeaderValue;
+
+use super::endpoint::Endpoint;
+use crate::codec::http1::HttpLimits;
+use crate::error::ConfigError;
+use crate::wire::gateway::ApiPrefix;
+
+/// The configuration of a [`Client`](crate::Client): endpoints, times, limits.
+///
+/// ```
+/// use core::time::Duration;
+/// use etcd_core::Config;
+///
+/// let mut config = Config::new(["http://127.0.0.1:2379", "http://127.0.0.1:22379"])?;
+/// config.connect_timeout = Duration::from_secs(2);
+/// assert_eq!(config.max_connections, 8);
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The servers. At least one; they are tried in turn, beginning at one picked by the seed.
+    pub endpoints: Vec<Endpoint>,
+    /// What stands before every path of the gateway: `/v3` for etcd 3.4 and later, `/v3beta` for 3.3.
+    pub api_prefix: ApiPrefix,
+    /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// How long opening one connection may take, name look-up included. 5 s (rule T-2).
+    pub connect_timeout: Duration,
+    /// The deadline of a call that only reads, and of a watch's first confirmation. 5 s (rule R-8).
+    pub read_timeout: Duration,
+    /// The deadline of a call that writes. 8 s: above the server's own limit of 7 s, so that a slow
+    /// write ends in the server's answer and not in doubt (rule R-8).
+    pub write_timeout: Duration,
+    /// How long a server may take to confirm a watch on an open connection before the client leaves
+    /// that connection. 5 s; the gateway never answers a watch it could not read (gateway.md 7.3).
+    pub watch_created_timeout: Duration,
+    /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
+    pub max_connections: usize,
+    /// Watches on one connection. 100 (rule W-25).
+    pub max_watches_per_connection: usize,
+    /// How long an unused connection is trusted. 30 s; an older one is replaced before a call is
+    /// sent on it (rule R-9).
+    pub idle_limit: Duration,
+    /// How often one call is tried at the most. 100 (rule R-6).
+    pub max_attempts: u32,
+    /// Sends `Grpc-Metadata-Hasleader: true` with watches and renewals, so that a member without a
+    /// leader says so instead of keeping silent (rule W-18). On.
+    pub require_leader: bool,
+    /// Bounds on what a peer or a caller can make the client hold.
+    pub limits: Limits,
+}
+
+/// Bounds on what a peer or a caller can make the client hold.
+///
+/// ```
+/// use etcd_core::Limits;
+///
+/// let limits = Limits::default();
+/// assert_eq!(limits.body_bytes, 64 << 20);
+/// assert_eq!(limits.watch_buffer_bytes, 16 << 20);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bounds of the HTTP reader: head, fields, chunk lines, trailers.
+    pub http: HttpLimits,
+    /// The body of one answer. 64 MiB; raise it to read larger ranges at once.
+    pub body_bytes: u64,
+    /// One frame of a stream. 64 MiB.
+    pub frame_bytes: usize,
+    /// How deep an answer may be nested. 32; a nested transaction takes 3.
+    pub json_depth: usize,
+    /// Undelivered bytes of one watch; above it the client stops reading the watch's connection and
+    /// TCP holds the server back (rule W-12). 16 MiB.
+    pub watch_buffer_bytes: usize,
+    /// Calls under way, waiting ones included. 10,000.
+    pub calls: usize,
+    /// Watches open at the same time. 10,000.
+    pub watches: usize,
+    /// The encoded body of one request. 16 MiB, well above the 1.5 MiB that etcd takes by default.
+    pub request_bytes: usize,
+}
+
+impl Config {
+    /// A configuration with these endpoints and the default of everything else.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the endpoint that cannot be used, and why.
+    ///
+    /// ```
+    /// use etcd_core::Config;
+    ///
+    /// let error = Config::new(["http://user:secret@host"]).unwrap_err();
+    /// assert!(error.to_string().contains("user and password"));
+    /// ```
+    pub fn new<I>(endpoints: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let endpoints = endpoints
+            .into_iter()
+            .map(|endpoint| endpoint.as_ref().parse())
+            .collect::<Result<Vec<_>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(ConfigError::NoEndpoints);
+        }
+        Ok(Self {
+            endpoints,
+            api_prefix: ApiPrefix::default(),
+            headers: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(8),
+            watch_created_timeout: Duration::from_secs(5),
+            max_connections: 8,
+            max_watches_per_connection: 100,
+            idle_limit: Duration::from_secs(30),
+            max_attempts: 100,
+            require_leader: true,
+            limits: Limits::default(),
+        })
+    }
+
+    /// Adds a header to every request. Its value is marked as one that is never shown.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::BadHeader`] where name or value has bytes that no header may have, or where
+    /// the client sets that header itself.
+    ///
+    /// ```
+    /// use etcd_core::Config;
+    ///
+    /// let mut config = Config::new(["127.0.0.1:2379"])?;
+    /// config.add_header("Authorization", "a-token")?;
+    /// assert!(config.add_header("Content-Length", "7").is_err());
+    /// assert!(!format!("{config:?}").contains("a-token"));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), ConfigError> {
+        const OURS: [&str; 8] = [
+            "host",
+            "content-length",
+            "content-type",
+            "transfer-encoding",
+            "connection",
+            "te",
+            "trailer",
+            "upgrade",
+        ];
+        let bad = || ConfigError::BadHeader {
+            name: name.to_owned(),
+        };
+        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        if OURS.contains(&parsed.as_str()) {
+            return Err(bad());
+        }
+        let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        self.headers.push((parsed, value));
+        Ok(())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            http: HttpLimits::default(),
+            body_bytes: 64 << 20,
+            frame_bytes: 64 << 20,
+            json_depth: 32,
+            watch_buffer_bytes: 16 << 20,
+            calls: 10_000,
+            watches: 10_000,
+            request_bytes: 16 << 20,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What happens to connections, and to whatever is on them.
+//!
+//! Every connection is opened and ends here, so that the tables, the timers, the counters and the
+//! orders to the driver agree. What a loss means for calls and for watches is said in their files.
+
+use core::time::Duration;
+
+use super::Client;
+use super::output::Output;
+use super::timer::Timer;
+use crate::conn::Conn;
+use crate::conn::Lane;
+use crate::error::CloseReason;
+use crate::error::NetError;
+use crate::error::NetErrorKind;
+use crate::id::ConnId;
+use crate::id::EndpointIndex;
+use crate::time::Instant;
+use crate::wire::Purpose;
+use crate::wire::Wire;
+use crate::wire::WireEvent;
+
+/// The longest wait between connections for calls and renewals (rule R-6).
+const CALLS_CAP: Duration = Duration::from_secs(2);
+/// The longest wait between connections for watches (rule W-17).
+const WATCHES_CAP: Duration = Duration::from_secs(5);
+/// A watch connection that lived this long is replaced without a wait (rule W-17).
+const LONG_LIFE: Duration = Duration::from_secs(10);
+
+impl Client {
+    /// Orders a connection.
+    pub(super) fn open_conn(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> ConnId {
+        let id = ConnId::new(self.next_conn);
+        self.next_conn += 1;
+        let endpoint = self.endpoints.get(at).clone();
+        let wire = Wire::open(lane.purpose(), &self.wire, endpoint.authority());
+        let deadline = now + self.config.connect_timeout;
+        self.timers.arm(deadline, Timer::Connect(id));
+        self.conns.insert(id, Conn::new(at, lane, wire, deadline));
+        self.outputs
+            .push_back(Output::Connect { conn: id, endpoint });
+        id
+    }
+
+    pub(super) fn conn_opened(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let deadline = conn.connect_deadline();
+        if !conn.handle_connected(now) {
+            return;
+        }
+        if let Some(deadline) = deadline {
+            self.timers.disarm(deadline, Timer::Connect(id));
+        }
+        self.stats.connections_opened += 1;
+        self.stats.connections_open += 1;
+        if conn.full_watches > 0 {
+            self.outputs.push_back(Output::Pause(id));
+        }
+        if conn.lane.purpose() == Purpose::Calls {
+            self.calls.add_idle(id);
+        }
+        self.arm_created(now, id);
+        self.tell_transmit(id);
+    }
+
+    pub(super) fn connect_failed(&mut self, now: Instant, id: ConnId, error: NetError) {
+        let Some(conn) = self.conns.get(&id).filter(|conn| !conn.is_open()) else {
+            return;
+        };
+        let lane = conn.lane;
+        self.gates.entry(lane).or_default().last_error = Some(error.clone());
+        self.conn_lost(now, id, CloseReason::Net(error));
+    }
+
+    pub(super) fn connect_timed_out(&mut self, now: Instant, id: ConnId) {
+        let millis = self.config.connect_timeout.as_millis();
+        let text = format!("no connection within {millis} ms");
+        self.connect_failed(now, id, NetError::new(NetErrorKind::TimedOut, text));
+    }
+
+    /// Does away with a connection. What was on it goes on elsewhere, or ends.
+    pub(super) fn conn_lost(&mut self, now: Instant, id: ConnId, reason: CloseReason) {
+        let Some(conn) = self.conns.remove(&id) else {
+            return;
+        };
+        if let Some(deadline) = conn.connect_deadline() {
+            self.timers.disarm(deadline, Timer::Connect(id));
+        }
+        if let Some(deadline) = conn.created_deadline {
+            self.timers.disarm(deadline, Timer::Created(id));
+        }
+        self.stats.connections_open -= u64::from(conn.is_open());
+        self.outputs.push_back(Output::Close(id));
+        self.calls.remove_conn(id);
+        // The conversation's own reason came first.
+        let reason = conn.close_reason().unwrap_or(reason);
+        if is_failure(&conn, &reason) {
+            self.lane_failed(now, &conn);
+        }
+        match conn.lane.purpose() {
+            Purpose::Calls | Purpose::Renewals => self.calls_lost(&conn, &reason),
+            Purpose::Watches => self.watches_lost(&conn, &reason),
+        }
+    }
+
+    /// Takes the next endpoint, and waits where every one of them failed.
+    fn lane_failed(&mut self, now: Instant, conn: &Conn) {
+        self.endpoints.handle_failure(conn.endpoint);
+        let lived = conn
+            .open_since()
+            .map_or(Duration::ZERO, |since| now - since);
+        if conn.lane == Lane::Watches && lived > LONG_LIFE {
+            return;
+        }
+        let (endpoints, cap) = match conn.lane {
+            Lane::Pinned(_) => (1, CALLS_CAP),
+            Lane::Watches => (self.endpoints.configured(), WATCHES_CAP),
+            Lane::Calls | Lane::Renewals => (self.endpoints.configured(), CALLS_CAP),
+        };
+        let gate = self.gates.entry(conn.lane).or_default();
+        if let Some(until) = gate.handle_failure(now, endpoints, cap, &mut self.rng) {
+            self.timers.arm(until, Timer::Retry(conn.lane));
+        }
+    }
+
+    /// Whether a lane may open a connection now.
+    pub(super) fn may_open(&self, lane: Lane) -> bool {
+        self.gates.get(&lane).is_none_or(super::pool::Gate::is_open)
+    }
+
+    /// Hands on what the server said on a connection, and closes it if it is of no more use.
+    pub(super) fn drain_wire(&mut self, now: Instant, id: ConnId) {
+        while let Some(conn) = self.conns.get_mut(&id) {
+            let Some(event) = conn.wire.poll_event() else {
+                break;
+            };
+            conn.last_used = now;
+            match event {
+                WireEvent::Answered { stream, result } => {
+                    self.call_answered(id, stream, result);
+                }
+                event => self.watch_event(now, id, event),
+            }
+        }
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        match conn.close_reason() {
+            Some(reason) => self.conn_lost(now, id, reason),
+            None => self.tell_transmit(id),
+        }
+    }
+
+    /// Tells the driver once that a connection has bytes to send.
+    pub(super) fn tell_transmit(&mut self, id: ConnId) {
+        if self.conns.get_mut(&id).is_some_and(Conn::poll_transmit) {
+            self.outputs.push_back(Output::Transmit(id));
+        }
+    }
+}
+
+/// Whether a loss says something bad of the endpoint, and not only that we were done.
+fn is_failure(conn: &Conn, reason: &CloseReason) -> bool {
+    match reason {
+        CloseReason::Idle
+        | CloseReason::Canceled
+        | CloseReason::NotReusable
+        | CloseReason::Shutdown => false,
+        CloseReason::Deadline | CloseReason::NotCreated => true,
+        // A server may close what nobody uses.
+        _ => !conn.is_open() || !conn.wire.is_idle(),
+    }
+}

@@ -1,0 +1,263 @@
+//! What comes out of a client: orders to the driver, and events for the user.
+
+use super::endpoint::Endpoint;
+use crate::api::KvEvent;
+use crate::api::Response;
+use crate::api::ResponseHeader;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::Code;
+use crate::error::Error;
+use crate::error::Known;
+use crate::error::Status;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::WatchId;
+
+/// What a driver has to do next, from [`Client::poll_output`](crate::Client::poll_output).
+///
+/// ```
+/// use etcd_core::{Client, Config, Instant, Output, Range};
+///
+/// let mut client = Client::new(Config::new(["http://127.0.0.1:2379"])?, 1, Instant::ZERO);
+/// client.call(Instant::ZERO, Range::key("k"));
+/// let Some(Output::Connect { conn, endpoint }) = client.poll_output() else { panic!() };
+/// assert_eq!(endpoint.authority(), "127.0.0.1:2379");
+///
+/// client.handle_connected(Instant::ZERO, conn);
+/// assert_eq!(client.poll_output(), Some(Output::Transmit(conn)));
+/// assert!(client.transmit(conn).starts_with(b"POST /v3/kv/range HTTP/1.1\r\n"));
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Open a connection, then say `handle_connected` or `handle_connect_failed`.
+    Connect {
+        /// The name of the connection from now on.
+        conn: ConnId,
+        /// Where to.
+        endpoint: Endpoint,
+    },
+    /// The connection has bytes to send: take them from `transmit`, hand them to the socket, say
+    /// how many it took with `handle_written`, and go on until `transmit` is empty.
+    Transmit(ConnId),
+    /// Close the connection, or stop opening it. Nothing more is to be said of it.
+    Close(ConnId),
+    /// Stop reading from the connection: a watch on it has all it may hold.
+    Pause(ConnId),
+    /// Read from the connection again.
+    Resume(ConnId),
+    /// Something for the user.
+    Event(Event),
+}
+
+/// What happened, for the user.
+///
+/// ```
+/// use etcd_core::{Call, Client, Config, Error, Event, Instant, Misuse, Output, Put};
+///
+/// let mut client = Client::new(Config::new(["http://127.0.0.1:2379"])?, 1, Instant::ZERO);
+/// let id = client.call(Instant::ZERO, Put::new("", "no key"));
+/// let Some(Output::Event(Event::Answered { call, result })) = client.poll_output() else {
+///     panic!()
+/// };
+/// assert_eq!(call, id);
+/// assert_eq!(*result, Err(Error::Misuse(Misuse::EmptyKey)));
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A call ended. Each ends exactly once.
+    Answered {
+        /// Which one.
+        call: CallId,
+        /// How. [`Call::from_response`](crate::Call::from_response) gives the call's own type.
+        result: Box<Result<Response, Error>>,
+    },
+    /// A watch that had nothing to deliver has something now: take it from
+    /// [`Client::poll_watch`](crate::Client::poll_watch) until that gives `None`.
+    Watch(WatchId),
+}
+
+/// What a watch delivers, from [`Client::poll_watch`](crate::Client::poll_watch).
+///
+/// ```
+/// use etcd_core::{Client, Config, Instant, Watch, WatchEnd, WatchEvent};
+///
+/// let mut client = Client::new(Config::new(["http://127.0.0.1:2379"])?, 1, Instant::ZERO);
+/// let watch = client.watch(Instant::ZERO, Watch::key("k"));
+/// client.cancel_watch(Instant::ZERO, watch);
+/// assert_eq!(client.poll_watch(watch), Some(WatchEvent::End(WatchEnd::Canceled)));
+/// assert_eq!(client.poll_watch(watch), None);
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WatchEvent {
+    /// The server watches. Told once, before everything else (rule W-11).
+    Created {
+        /// The store's revision then; a watch from now on delivers what is above it.
+        revision: i64,
+    },
+    /// Changes.
+    Batch(WatchBatch),
+    /// Every matching change up to this revision has been delivered (rules W-5, G16).
+    Progress {
+        /// That revision; it never falls.
+        revision: i64,
+    },
+    /// The connection was lost, and the watch goes on over another one without a gap.
+    Resumed {
+        /// The revision it asked to go on from.
+        from: i64,
+        /// Where it goes on.
+        endpoint: Endpoint,
+    },
+    /// The watch has ended; nothing comes after it. Told once.
+    End(WatchEnd),
+}
+
+/// All changes of one revision that match a watch, in the order of the transaction that made them.
+/// A revision is never split over two batches, repeated or reordered (rule W-9).
+///
+/// ```
+/// use etcd_core::WatchBatch;
+///
+/// let mut batch = WatchBatch::default();
+/// batch.revision = 7;
+/// assert_eq!(batch.next_revision(), 8);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct WatchBatch {
+    /// The header of the message it came in; its revision may be above the batch's own.
+    pub header: ResponseHeader,
+    /// The revision of every event in it.
+    pub revision: i64,
+    /// The changes; at least one.
+    pub events: Vec<KvEvent>,
+}
+
+impl WatchBatch {
+    /// The start revision with which a later watch goes on right after this batch.
+    ///
+    /// ```
+    /// use etcd_core::{Watch, WatchBatch};
+    ///
+    /// let last = WatchBatch::default();
+    /// let again = Watch::prefix("/services/").with_start_revision(last.next_revision());
+    /// assert_eq!(again.start_revision, 1);
+    /// ```
+    #[must_use]
+    pub const fn next_revision(&self) -> i64 {
+        self.revision.saturating_add(1)
+    }
+}
+
+/// Why a watch ended.
+///
+/// ```
+/// use etcd_core::WatchEnd;
+///
+/// let end = WatchEnd::Compacted { compact_revision: 9, next: 4 };
+/// assert_eq!(end.to_string(), "revision 4 was compacted, the oldest one kept is 9");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchEnd {
+    /// The user canceled it.
+    Canceled,
+    /// What it had to deliver next is gone. Read the range again and watch from that read's revision.
+    Compacted {
+        /// The oldest revision the server still has.
+        compact_revision: i64,
+        /// The revision the watch had to go on from.
+        next: i64,
+    },
+    /// The user may not watch that range.
+    PermissionDenied(Status),
+    /// It could not be created, or a limit was passed.
+    Failed(Error),
+    /// The client was shut down.
+    Shutdown,
+}
+
+impl core::fmt::Display for WatchEnd {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Canceled => f.write_str("canceled by the caller"),
+            Self::Compacted {
+                compact_revision,
+                next,
+            } => write!(
+                f,
+                "revision {next} was compacted, the oldest one kept is {compact_revision}"
+            ),
+            Self::PermissionDenied(status) => core::fmt::Display::fmt(status, f),
+            Self::Failed(error) => core::fmt::Display::fmt(error, f),
+            Self::Shutdown => f.write_str("the client was shut down"),
+        }
+    }
+}
+
+impl From<WatchEnd> for Error {
+    /// The end as the error of a call, for a watch that ended before it began.
+    fn from(end: WatchEnd) -> Self {
+        let applied = Applied::No;
+        match end {
+            WatchEnd::Canceled => Self::Canceled { applied },
+            WatchEnd::Compacted { .. } => {
+                let status = Status::new(Code::OUT_OF_RANGE, Known::Compacted.message());
+                Self::Etcd { status, applied }
+            }
+            WatchEnd::PermissionDenied(status) => Self::Etcd { status, applied },
+            WatchEnd::Failed(error) => error,
+            WatchEnd::Shutdown => Self::Unavailable {
+                cause: Cause::Shutdown,
+                applied,
+            },
+        }
+    }
+}
+
+impl core::error::Error for WatchEnd {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::PermissionDenied(status) => Some(status),
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What a client has done since its start.
+///
+/// ```
+/// use etcd_core::{Client, Config, Instant};
+///
+/// let client = Client::new(Config::new(["http://127.0.0.1:2379"])?, 1, Instant::ZERO);
+/// assert_eq!(client.stats().connections_opened, 0);
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Connections that came to be established.
+    pub connections_opened: u64,
+    /// Of these, the ones open now.
+    pub connections_open: u64,
+    /// Requests started: attempts of calls, watches created, renewals.
+    pub requests: u64,
+    /// Attempts of calls after the first.
+    pub retries: u64,
+    /// Watches taken up again on another connection.
+    pub resumes: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes the sockets took.
+    pub bytes_out: u64,
+    /// Events dropped because the watch had delivered their revision before (rule W-7).
+    pub events_dropped: u64,
+}

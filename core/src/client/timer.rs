@@ -1,0 +1,59 @@
+//! Every moment at which a client has to do something by itself.
+//!
+//! An ordered set: the soonest is its first. Whoever arms a timer keeps its moment and disarms it by
+//! that; a timer that fires is gone from the set, so none can stay due (law 3).
+
+use std::collections::BTreeSet;
+
+use crate::conn::Lane;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::WatchId;
+use crate::time::Instant;
+
+/// What a moment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A call's deadline.
+    Call(CallId),
+    /// A connection has to be open.
+    Connect(ConnId),
+    /// A server has to have confirmed a watch.
+    Created(ConnId),
+    /// A watch has to have been confirmed for the first time.
+    WatchOpen(WatchId),
+    /// The wait before the next connection is over.
+    Retry(Lane),
+}
+
+/// The moments to come.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    set: BTreeSet<(Instant, Timer)>,
+}
+
+impl Timers {
+    pub(crate) fn arm(&mut self, at: Instant, timer: Timer) {
+        self.set.insert((at, timer));
+    }
+
+    pub(crate) fn disarm(&mut self, at: Instant, timer: Timer) {
+        self.set.remove(&(at, timer));
+    }
+
+    /// Takes the soonest timer that is due.
+    pub(crate) fn fire(&mut self, now: Instant) -> Option<Timer> {
+        if self.soonest()? > now {
+            return None;
+        }
+        self.set.pop_first().map(|(_, timer)| timer)
+    }
+
+    pub(crate) fn soonest(&self) -> Option<Instant> {
+        self.set.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.set.clear();
+    }
+}

@@ -1,0 +1,618 @@
+//! The watches of a client: where they are placed, and what happens to them.
+//!
+//! A watch waits until a connection has room for it, is confirmed there, and waits again when the
+//! connection is lost, at the position its rules gave it (`position`). Many share a connection; a new
+//! one is opened only when all are full. `watcher` holds one watch as its user sees it.
+//!
+//! ```text
+//!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
+//!                ▲                    │                     │    │ canceled, compacted,
+//!                └── connection lost ─┴─────────────────────┘    │ refused, shut down
+//!                                                              Ended ──its end polled──► gone
+//! ```
+
+mod position;
+mod watcher;
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use self::watcher::Phase;
+use self::watcher::Watcher;
+use super::Client;
+use super::output::Event;
+use super::output::Output;
+use super::output::WatchEnd;
+use super::output::WatchEvent;
+use super::timer::Timer;
+use crate::api::Response;
+use crate::api::Watch;
+use crate::conn::Conn;
+use crate::conn::Lane;
+use crate::conn::ProgressTrust;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::CloseReason;
+use crate::error::Code;
+use crate::error::Error;
+use crate::error::Known;
+use crate::error::Limit;
+use crate::error::Misuse;
+use crate::error::Phase as WaitedFor;
+use crate::error::Status;
+use crate::id::ConnId;
+use crate::id::WatchId;
+use crate::time::Instant;
+use crate::wire::Ask;
+use crate::wire::CancelStep;
+use crate::wire::Ended;
+use crate::wire::StreamId;
+use crate::wire::WireEvent;
+
+/// Every watch of a client.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    table: BTreeMap<WatchId, Watcher>,
+    /// Those that wait for a place, in their order.
+    waiting: VecDeque<WatchId>,
+}
+
+impl Client {
+    /// Starts a watch. [`Event::Watch`](crate::Event::Watch) says when
+    /// [`Client::poll_watch`] has something; the first is `Created`.
+    ///
+    /// It goes on across any loss of connections and servers, without a gap and without a repeat,
+    /// until it ends with a reason. If no server confirms it within `Config::read_timeout`, that is
+    /// its end.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Output, Watch};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::prefix("/services/").with_prev_kv());
+    /// assert!(matches!(client.poll_output(), Some(Output::Connect { .. })));
+    /// assert!(client.poll_watch(watch).is_none());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn watch(&mut self, now: Instant, watch: impl Into<Watch>) -> WatchId {
+        let watch = watch.into();
+        let id = WatchId::new(self.next_watch);
+        self.next_watch += 1;
+        let limit = self.config.limits.watches;
+        let end = if self.is_shut_down {
+            Some(WatchEnd::Shutdown)
+        } else if watch.range.key.is_empty() {
+            Some(WatchEnd::Failed(Error::Misuse(Misuse::EmptyKey)))
+        } else if self.watches.table.len() >= limit {
+            let limit = Limit::Watches(limit);
+            Some(WatchEnd::Failed(Error::Limit {
+                limit,
+                applied: Applied::No,
+            }))
+        } else {
+            None
+        };
+        let deadline = now + self.config.read_timeout;
+        self.watches.table.insert(id, Watcher::new(watch, deadline));
+        self.timers.arm(deadline, Timer::WatchOpen(id));
+        match end {
+            Some(end) => self.end_watch(id, end),
+            None => self.watches.waiting.push_back(id),
+        }
+        self.settle(now);
+        id
+    }
+
+    /// Cancels a watch: nothing more comes from it but its end. An id that is not, or no longer,
+    /// watched changes nothing.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Watch, WatchEnd, WatchEvent};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k"));
+    /// client.cancel_watch(Instant::ZERO, watch);
+    /// assert_eq!(client.poll_watch(watch), Some(WatchEvent::End(WatchEnd::Canceled)));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn cancel_watch(&mut self, now: Instant, watch: WatchId) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        if watcher.phase == Phase::Ended {
+            return;
+        }
+        watcher.clear();
+        self.leave_watch_conn(now, watch);
+        self.end_watch(watch, WatchEnd::Canceled);
+        self.settle(now);
+    }
+
+    /// Asks the server how far a watch is; the answer comes as `WatchEvent::Progress` once the
+    /// server has sent everything up to some revision. Some servers keep silent while any watch of
+    /// the same connection still catches up. On servers whose answer proves nothing (before 3.4.25
+    /// and 3.5.8), the event says what was delivered for certain (rule W-5).
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Watch};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k"));
+    /// client.request_progress(Instant::ZERO, watch);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn request_progress(&mut self, now: Instant, watch: WatchId) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        watcher.wants_progress = true;
+        if let Phase::Live(conn) = watcher.phase {
+            self.ask_for_progress(now, conn);
+            self.settle(now);
+        }
+    }
+
+    /// What a watch has to deliver next. After the `End` it is forgotten.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Watch};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k"));
+    /// assert_eq!(client.poll_watch(watch), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_watch(&mut self, watch: WatchId) -> Option<WatchEvent> {
+        let watcher = self.watches.table.get_mut(&watch)?;
+        let event = watcher.poll();
+        if matches!(event, Some(WatchEvent::End(_))) {
+            self.watches.table.remove(&watch);
+        } else if watcher.full
+            && watcher.queued_bytes() <= self.config.limits.watch_buffer_bytes / 2
+        {
+            self.set_full(watch, false);
+        }
+        event
+    }
+
+    /// Gives waiting watches to connections with room, and opens further ones for the rest.
+    pub(super) fn place_watches(&mut self, now: Instant) {
+        let most = self.config.max_watches_per_connection.max(1);
+        while let Some(watch) = self.watches.waiting.front().copied() {
+            let has_room = |conn: &Conn| conn.lane == Lane::Watches && conn.wire.free(most) > 0;
+            let found = self
+                .conns
+                .iter()
+                .find(|(_, conn)| has_room(conn))
+                .map(|(id, _)| *id);
+            let conn = match found {
+                Some(conn) => conn,
+                None if self.may_open(Lane::Watches) => {
+                    self.open_conn(now, Lane::Watches, self.endpoints.current())
+                }
+                None => return,
+            };
+            self.watches.waiting.pop_front();
+            self.start_watch(now, watch, conn);
+        }
+    }
+
+    fn start_watch(&mut self, now: Instant, watch: WatchId, conn_id: ConnId) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        let Some(conn) = self.conns.get_mut(&conn_id) else {
+            return;
+        };
+        conn.wire
+            .start(StreamId(watch.get()), &Ask::Watch(&watcher.request()));
+        watcher.phase = Phase::Creating(conn_id);
+        self.stats.requests += 1;
+        if core::mem::take(&mut watcher.full) {
+            self.set_full(watch, true);
+        }
+        if self
+            .conns
+            .get(&conn_id)
+            .is_some_and(|conn| conn.created_deadline.is_none())
+        {
+            self.arm_created(now, conn_id);
+        }
+        self.tell_transmit(conn_id);
+    }
+
+    /// Gives the server of an open connection time to confirm what it has not confirmed yet.
+    pub(super) fn arm_created(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        if let Some(deadline) = conn.created_deadline.take() {
+            self.timers.disarm(deadline, Timer::Created(id));
+        }
+        if conn.is_open() && conn.wire.is_creating() {
+            // At least a moment, so that the timer cannot stay due.
+            let timeout = self
+                .config
+                .watch_created_timeout
+                .max(core::time::Duration::from_millis(1));
+            conn.created_deadline = Some(now + timeout);
+            self.timers.arm(now + timeout, Timer::Created(id));
+        }
+    }
+
+    /// The server owes a confirmation for too long: another connection may do better.
+    pub(super) fn created_timed_out(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        conn.created_deadline = None;
+        if conn.full_watches > 0 {
+            // It may have confirmed; we are the ones who do not read.
+            return self.arm_created(now, id);
+        }
+        self.conn_lost(now, id, CloseReason::NotCreated);
+    }
+
+    /// No server confirmed the watch in time.
+    pub(super) fn watch_open_timed_out(&mut self, now: Instant, watch: WatchId) {
+        let Some(watcher) = self.watches.table.get(&watch) else {
+            return;
+        };
+        let refused = self
+            .gates
+            .get(&Lane::Watches)
+            .and_then(|gate| gate.last_error.clone());
+        let applied = Applied::No;
+        let error = match (
+            watcher.conn().and_then(|conn| self.conns.get(&conn)),
+            refused,
+        ) {
+            (Some(conn), _) if conn.is_open() => Error::Timeout {
+                phase: WaitedFor::Answer,
+                applied,
+            },
+            (_, Some(error)) => Error::Unavailable {
+                cause: Cause::ConnectFailed(error),
+                applied,
+            },
+            (_, None) => Error::Timeout {
+                phase: WaitedFor::Connect,
+                applied,
+            },
+        };
+        self.leave_watch_conn(now, watch);
+        self.end_watch(watch, WatchEnd::Failed(error));
+    }
+
+    /// The server said something about watches.
+    pub(super) fn watch_event(&mut self, now: Instant, conn: ConnId, event: WireEvent) {
+        match event {
+            WireEvent::Created { stream, revision } => {
+                self.watch_created(now, conn, watch_of(stream), revision);
+            }
+            WireEvent::Events {
+                stream,
+                header,
+                events,
+            } => {
+                let watch = watch_of(stream);
+                let Some(watcher) = self.watches.table.get_mut(&watch) else {
+                    return;
+                };
+                self.stats.events_dropped += watcher.handle_events(header, events);
+                let limit = self.config.limits.watch_buffer_bytes;
+                if !watcher.full && watcher.queued_bytes() > limit {
+                    self.set_full(watch, true);
+                }
+                self.tell_watch(watch);
+            }
+            WireEvent::Progress { stream, revision } => {
+                let watch = watch_of(stream);
+                if let Some(watcher) = self.watches.table.get_mut(&watch) {
+                    watcher.handle_progress(revision);
+                    self.tell_watch(watch);
+                }
+            }
+            WireEvent::ProgressOfAll { revision } => self.progress_of_all(conn, revision),
+            WireEvent::Ended { stream, why } => {
+                self.arm_created(now, conn);
+                self.watch_ended(watch_of(stream), why);
+                if self
+                    .conns
+                    .get(&conn)
+                    .is_some_and(|conn| conn.wire.is_idle())
+                {
+                    self.conn_lost(now, conn, CloseReason::Idle);
+                }
+            }
+            WireEvent::Answered { .. } => {}
+        }
+    }
+
+    fn watch_created(&mut self, now: Instant, conn: ConnId, watch: WatchId, revision: i64) {
+        self.arm_created(now, conn);
+        self.gates
+            .entry(Lane::Watches)
+            .or_default()
+            .handle_success();
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        watcher.phase = Phase::Live(conn);
+        if watcher.was_created() {
+            if let Some(conn) = self.conns.get(&conn) {
+                watcher.handle_resumed(self.endpoints.get(conn.endpoint).clone());
+            }
+            self.stats.resumes += 1;
+        } else {
+            watcher.handle_created(revision);
+            if let Some(deadline) = watcher.open_deadline.take() {
+                self.timers.disarm(deadline, Timer::WatchOpen(watch));
+            }
+        }
+        let wants_progress = watcher.wants_progress;
+        self.tell_watch(watch);
+        if wants_progress {
+            self.ask_for_progress(now, conn);
+        }
+    }
+
+    fn watch_ended(&mut self, watch: WatchId, why: Ended) {
+        let Some(watcher) = self.watches.table.get(&watch) else {
+            return;
+        };
+        let next = watcher.position().next();
+        self.set_full_elsewhere(watch);
+        match why {
+            Ended::Compacted { compact_revision } => {
+                self.end_watch(
+                    watch,
+                    WatchEnd::Compacted {
+                        compact_revision,
+                        next,
+                    },
+                );
+            }
+            Ended::Refused(status) => self.end_watch(watch, refused(status)),
+            // A close of the server's own, whatever its grounds (rule W-15).
+            Ended::Silently => self.wait_again(watch),
+        }
+    }
+
+    /// A connection is gone; `conn` was taken out of the table.
+    pub(super) fn watches_lost(&mut self, conn: &Conn, reason: &CloseReason) {
+        for stream in conn.wire.streams() {
+            let watch = watch_of(stream);
+            match lasting(reason) {
+                Some(end) => self.end_watch(watch, end),
+                None => self.wait_again(watch),
+            }
+        }
+    }
+
+    fn wait_again(&mut self, watch: WatchId) {
+        if let Some(watcher) = self.watches.table.get_mut(&watch) {
+            watcher.phase = Phase::Waiting;
+            self.watches.waiting.push_back(watch);
+        }
+    }
+
+    /// Takes a watch off its connection, or out of the line.
+    fn leave_watch_conn(&mut self, now: Instant, watch: WatchId) {
+        let Some(watcher) = self.watches.table.get(&watch) else {
+            return;
+        };
+        let Some(conn_id) = watcher.conn() else {
+            return self.watches.waiting.retain(|waiting| *waiting != watch);
+        };
+        self.set_full(watch, false);
+        let Some(conn) = self.conns.get_mut(&conn_id) else {
+            return;
+        };
+        match conn.wire.cancel(StreamId(watch.get())) {
+            CancelStep::CloseConnection => self.conn_lost(now, conn_id, CloseReason::Canceled),
+            CancelStep::Done => self.tell_transmit(conn_id),
+        }
+    }
+
+    fn end_watch(&mut self, watch: WatchId, end: WatchEnd) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        if let Some(deadline) = watcher.open_deadline.take() {
+            self.timers.disarm(deadline, Timer::WatchOpen(watch));
+        }
+        watcher.end(end);
+        self.tell_watch(watch);
+    }
+
+    /// Tells the user once that a watch has something.
+    fn tell_watch(&mut self, watch: WatchId) {
+        if self
+            .watches
+            .table
+            .get_mut(&watch)
+            .is_some_and(Watcher::poll_tell)
+        {
+            self.outputs.push_back(Output::Event(Event::Watch(watch)));
+        }
+    }
+
+    /// Takes note whether a watch holds all it may. While one on it does, a connection is not read.
+    fn set_full(&mut self, watch: WatchId, full: bool) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        if core::mem::replace(&mut watcher.full, full) == full {
+            return;
+        }
+        let Some(id) = watcher.conn() else { return };
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let was_full = conn.full_watches > 0;
+        if full {
+            conn.full_watches += 1;
+        } else {
+            conn.full_watches -= 1;
+        }
+        let is_full = conn.full_watches > 0;
+        if conn.is_open() && was_full != is_full {
+            let output = if is_full {
+                Output::Pause(id)
+            } else {
+                Output::Resume(id)
+            };
+            self.outputs.push_back(output);
+        }
+    }
+
+    /// A watch is off its connection without our doing: what it held up there goes on. It still
+    /// holds all it may, and will hold up the connection it comes to.
+    fn set_full_elsewhere(&mut self, watch: WatchId) {
+        if self
+            .watches
+            .table
+            .get(&watch)
+            .is_some_and(|watcher| watcher.full)
+        {
+            self.set_full(watch, false);
+            if let Some(watcher) = self.watches.table.get_mut(&watch) {
+                watcher.full = true;
+            }
+        }
+    }
+
+    /// Asks for progress, once it is known what the server's answer means.
+    fn ask_for_progress(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        match conn.progress {
+            ProgressTrust::Asked => {}
+            ProgressTrust::Unknown => {
+                conn.progress = ProgressTrust::Asked;
+                let at = conn.endpoint;
+                self.call_version_of(now, id, at);
+            }
+            ProgressTrust::Trusted | ProgressTrust::Untrusted => {
+                conn.wire.request_progress();
+                self.tell_transmit(id);
+            }
+        }
+    }
+
+    /// The version of a watch connection's server is known, or cannot be.
+    pub(super) fn version_answered(&mut self, id: ConnId, result: Result<Response, Error>) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        conn.progress = match result {
+            Ok(Response::Version(version)) if proves_progress(&version.etcdserver) => {
+                ProgressTrust::Trusted
+            }
+            _ => ProgressTrust::Untrusted,
+        };
+        conn.wire.request_progress();
+        self.tell_transmit(id);
+    }
+
+    fn progress_of_all(&mut self, id: ConnId, revision: i64) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let trusted = conn.progress == ProgressTrust::Trusted;
+        for stream in conn.wire.streams() {
+            let watch = watch_of(stream);
+            if let Some(watcher) = self.watches.table.get_mut(&watch) {
+                if watcher.phase == Phase::Live(id) {
+                    watcher.handle_progress_of_all(revision, trusted);
+                    self.tell_watch(watch);
+                }
+            }
+        }
+    }
+
+    pub(super) fn shutdown_watches(&mut self) {
+        self.watches.waiting.clear();
+        let live =
+            |(id, watcher): (&WatchId, &Watcher)| (watcher.phase != Phase::Ended).then_some(*id);
+        for watch in self
+            .watches
+            .table
+            .iter()
+            .filter_map(live)
+            .collect::<Vec<_>>()
+        {
+            self.end_watch(watch, WatchEnd::Shutdown);
+        }
+    }
+}
+
+const fn watch_of(stream: StreamId) -> WatchId {
+    WatchId::new(stream.0)
+}
+
+/// The end of a watch whose connection ended so, if trying again would not help (rule W-19).
+fn lasting(reason: &CloseReason) -> Option<WatchEnd> {
+    match reason {
+        CloseReason::Status(status) => match status.code {
+            Code::INVALID_ARGUMENT
+            | Code::PERMISSION_DENIED
+            | Code::NOT_FOUND
+            | Code::UNIMPLEMENTED => Some(refused(status.clone())),
+            _ => None,
+        },
+        CloseReason::Limit(limit) => Some(WatchEnd::Failed(Error::Limit {
+            limit: *limit,
+            applied: Applied::No,
+        })),
+        _ => None,
+    }
+}
+
+fn refused(status: Status) -> WatchEnd {
+    if status.known() == Some(Known::PermissionDenied) || status.code == Code::PERMISSION_DENIED {
+        return WatchEnd::PermissionDenied(status);
+    }
+    WatchEnd::Failed(Error::Etcd {
+        status,
+        applied: Applied::No,
+    })
+}
+
+/// Whether this version's answer to a request for progress comes after every event up to its
+/// revision (fixed in 3.4.25 and 3.5.8; rule W-5).
+fn proves_progress(version: &str) -> bool {
+    let mut parts = version.split(['.', '-', '+']).map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) =
+        (parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    match (major, minor) {
+        (3, 4) => patch >= 25,
+        (3, 5) => patch >= 8,
+        _ => (major, minor) > (3, 5),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w5_old_servers_are_not_believed() {
+        for version in [
+            "3.4.25",
+            "3.4.43",
+            "3.5.8",
+            "3.5.30",
+            "3.6.0",
+            "4.0.0",
+            "3.5.8-rc.1",
+        ] {
+            assert!(proves_progress(version), "{version}");
+        }
+        for version in ["3.3.27", "3.4.23", "3.5.1", "3.5.7", "", "3.5", "x.y.z"] {
+            assert!(!proves_progress(version), "{version}");
+        }
+    }
+}

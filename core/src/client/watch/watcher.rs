@@ -1,0 +1,211 @@
+//! One watch as its user sees it: a queue of events in front of a position.
+//!
+//! The queue is bounded by the client, not here: it counts what it holds, and the client stops
+//! reading the connection while that is too much. What is queued stays in order, and after the end
+//! nothing is queued any more.
+
+use std::collections::VecDeque;
+
+use super::position::Position;
+use crate::api::KvEvent;
+use crate::api::ResponseHeader;
+use crate::api::Watch;
+use crate::client::endpoint::Endpoint;
+use crate::client::output::WatchBatch;
+use crate::client::output::WatchEnd;
+use crate::client::output::WatchEvent;
+use crate::id::ConnId;
+use crate::time::Instant;
+
+/// One watch.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    /// As asked; its start revision is replaced by the position's at each start.
+    request: Watch,
+    position: Position,
+    pub(super) phase: Phase,
+    /// Until when it has to be confirmed for the first time; none after that.
+    pub(super) open_deadline: Option<Instant>,
+    /// The user asked for progress and was not answered yet.
+    pub(super) wants_progress: bool,
+    /// It holds all it may, and its connection is not read because of it.
+    pub(super) full: bool,
+    was_created: bool,
+    /// The highest progress told; it never falls (guarantee G16).
+    told_progress: i64,
+    queue: VecDeque<WatchEvent>,
+    /// The size of the batches in `queue`.
+    queued_bytes: usize,
+    /// The user was told that there is something, and has not found the queue empty since.
+    told: bool,
+}
+
+/// Where a watch is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Waits for a place on a connection.
+    Waiting,
+    /// Was asked for on a connection; not confirmed there yet.
+    Creating(ConnId),
+    /// Confirmed.
+    Live(ConnId),
+    /// Ended; stays until its user has seen the end.
+    Ended,
+}
+
+impl Watcher {
+    pub(super) fn new(request: Watch, open_deadline: Instant) -> Self {
+        Self {
+            position: Position::new(request.start_revision),
+            request,
+            phase: Phase::Waiting,
+            open_deadline: Some(open_deadline),
+            wants_progress: false,
+            full: false,
+            was_created: false,
+            told_progress: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            told: false,
+        }
+    }
+
+    /// What to ask a server for now.
+    pub(super) fn request(&self) -> Watch {
+        self.request
+            .clone()
+            .with_start_revision(self.position.next())
+    }
+
+    /// The server confirmed it for the first time.
+    pub(super) fn handle_created(&mut self, revision: i64) {
+        self.was_created = true;
+        self.position.handle_created(revision);
+        self.queue.push_back(WatchEvent::Created { revision });
+    }
+
+    /// Whole revisions came. Returns how many events were dropped, as delivered before.
+    pub(super) fn handle_events(&mut self, header: ResponseHeader, events: Vec<KvEvent>) -> u64 {
+        let mut dropped = 0;
+        let mut events = events.into_iter().peekable();
+        while let Some(first) = events.next() {
+            let revision = first.kv.mod_revision;
+            if !self.position.handle_revision(revision) {
+                dropped += 1;
+                while events
+                    .next_if(|event| event.kv.mod_revision == revision)
+                    .is_some()
+                {
+                    dropped += 1;
+                }
+                continue;
+            }
+            let mut batch = WatchBatch {
+                header,
+                revision,
+                events: vec![first],
+            };
+            while let Some(event) = events.next_if(|event| event.kv.mod_revision == revision) {
+                batch.events.push(event);
+            }
+            self.queued_bytes = self.queued_bytes.saturating_add(size(&batch));
+            self.queue.push_back(WatchEvent::Batch(batch));
+        }
+        dropped
+    }
+
+    /// The server has sent everything up to `revision`.
+    pub(super) fn handle_progress(&mut self, revision: i64) {
+        if let Some(revision) = self.position.handle_progress(revision) {
+            self.tell_progress(revision);
+        }
+    }
+
+    /// As [`Watcher::handle_progress`], told to the user only if it asked.
+    pub(super) fn handle_progress_of_all(&mut self, revision: i64, trusted: bool) {
+        if trusted {
+            self.position.handle_progress(revision);
+        }
+        if core::mem::take(&mut self.wants_progress) {
+            // What was delivered is true in any case (rule W-5): an old server's answer only shows
+            // that it is alive.
+            self.tell_progress(self.position.certified().min(revision));
+        }
+    }
+
+    fn tell_progress(&mut self, revision: i64) {
+        self.told_progress = self.told_progress.max(revision);
+        // Of several in a row the last says it all.
+        if let Some(WatchEvent::Progress { .. }) = self.queue.back() {
+            self.queue.pop_back();
+        }
+        self.queue.push_back(WatchEvent::Progress {
+            revision: self.told_progress,
+        });
+    }
+
+    /// It goes on over another connection.
+    pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
+        // Of several in a row the last says it all.
+        if let Some(WatchEvent::Resumed { .. }) = self.queue.back() {
+            self.queue.pop_back();
+        }
+        self.queue.push_back(WatchEvent::Resumed {
+            from: self.position.next(),
+            endpoint,
+        });
+    }
+
+    /// Ends it; what is queued comes first.
+    pub(super) fn end(&mut self, end: WatchEnd) {
+        self.phase = Phase::Ended;
+        self.queue.push_back(WatchEvent::End(end));
+    }
+
+    /// Forgets what is queued.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+    }
+
+    pub(super) fn poll(&mut self) -> Option<WatchEvent> {
+        let event = self.queue.pop_front();
+        match &event {
+            Some(WatchEvent::Batch(batch)) => self.queued_bytes -= size(batch),
+            Some(_) => {}
+            None => self.told = false,
+        }
+        event
+    }
+
+    /// Whether the user has to be told that there is something.
+    pub(super) fn poll_tell(&mut self) -> bool {
+        let tell = !self.told && !self.queue.is_empty();
+        self.told |= tell;
+        tell
+    }
+
+    pub(super) const fn was_created(&self) -> bool {
+        self.was_created
+    }
+
+    pub(super) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    pub(super) const fn position(&self) -> &Position {
+        &self.position
+    }
+
+    pub(super) const fn conn(&self) -> Option<ConnId> {
+        match self.phase {
+            Phase::Creating(conn) | Phase::Live(conn) => Some(conn),
+            Phase::Waiting | Phase::Ended => None,
+        }
+    }
+}
+
+/// What a batch takes in memory, roughly.
+fn size(batch: &WatchBatch) -> usize {
+    batch.events.iter().map(KvEvent::size).sum()
+}

@@ -1,0 +1,144 @@
+//! The life of one connection: opening, open, gone.
+//!
+//! It holds the conversation, and what the pool wants to know: where it leads, what it is for, when
+//! it was last of use. It knows no calls, no watches and no retries.
+//!
+//! ```text
+//!   Opening ──connected──► Open ──any end──► removed from the table, its id never used again
+//!      └──────── refused, timed out ──────────►
+//! ```
+
+use crate::error::CloseReason;
+use crate::id::EndpointIndex;
+use crate::time::Instant;
+use crate::wire::Purpose;
+use crate::wire::Wire;
+
+/// What a connection was opened for. Connections of one lane share their fate: a failure of one
+/// holds up the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    /// Unary calls, at whatever endpoint is current.
+    Calls,
+    /// Unary calls to one endpoint.
+    Pinned(EndpointIndex),
+    Watches,
+    Renewals,
+}
+
+impl Lane {
+    pub(crate) const fn purpose(self) -> Purpose {
+        match self {
+            Self::Calls | Self::Pinned(_) => Purpose::Calls,
+            Self::Watches => Purpose::Watches,
+            Self::Renewals => Purpose::Renewals,
+        }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) endpoint: EndpointIndex,
+    pub(crate) lane: Lane,
+    pub(crate) wire: Wire,
+    state: State,
+    /// When it was opened or a stream of it last ended; meaningful while open.
+    pub(crate) last_used: Instant,
+    /// The driver was told of bytes to send, and has not taken all of them since.
+    told: bool,
+    /// How many watches on it hold all they may; above 0 it is not read.
+    pub(crate) full_watches: usize,
+    /// When the server has to have confirmed a watch; set while it owes one.
+    pub(crate) created_deadline: Option<Instant>,
+    /// Whether the server answers a request for progress only when that is a proof (rule W-5).
+    pub(crate) progress: ProgressTrust,
+}
+
+#[derive(Debug)]
+enum State {
+    Opening { deadline: Instant },
+    Open { since: Instant },
+}
+
+/// What is known of the progress answers of a server, which depends on its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgressTrust {
+    Unknown,
+    /// Its version was asked for.
+    Asked,
+    Trusted,
+    Untrusted,
+}
+
+impl Conn {
+    pub(crate) fn new(endpoint: EndpointIndex, lane: Lane, wire: Wire, deadline: Instant) -> Self {
+        Self {
+            endpoint,
+            lane,
+            wire,
+            state: State::Opening { deadline },
+            last_used: Instant::ZERO,
+            told: false,
+            full_watches: 0,
+            created_deadline: None,
+            progress: ProgressTrust::Unknown,
+        }
+    }
+
+    /// Takes note that it is open; false if it was open before.
+    pub(crate) fn handle_connected(&mut self, now: Instant) -> bool {
+        let opening = matches!(self.state, State::Opening { .. });
+        if opening {
+            self.state = State::Open { since: now };
+            self.last_used = now;
+        }
+        opening
+    }
+
+    /// Whether the driver has to be told of bytes to send; true once until they are taken.
+    pub(crate) fn poll_transmit(&mut self) -> bool {
+        let tell = self.is_open() && !self.told && !self.wire.unsent().is_empty();
+        self.told |= tell;
+        tell
+    }
+
+    pub(crate) fn handle_written(&mut self, len: usize) {
+        self.wire.handle_written(len);
+        self.told = !self.wire.unsent().is_empty();
+    }
+
+    /// What the socket has to take; nothing before the connection is open.
+    pub(crate) fn transmit(&self) -> &[u8] {
+        if self.is_open() {
+            self.wire.unsent()
+        } else {
+            &[]
+        }
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Until when it has to be open.
+    pub(crate) const fn connect_deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Opening { deadline } => Some(deadline),
+            State::Open { .. } => None,
+        }
+    }
+
+    /// Since when it is open.
+    pub(crate) const fn open_since(&self) -> Option<Instant> {
+        match self.state {
+            State::Opening { .. } => None,
+            State::Open { since } => Some(since),
+        }
+    }
+
+    /// Why it is of no more use, once the conversation says so.
+    pub(crate) fn close_reason(&self) -> Option<CloseReason> {
+        self.wire.close_reason().cloned()
+    }
+}

@@ -1,0 +1,302 @@
+//! Status and body to a typed answer or a typed error, in both dialects of the gateway.
+//!
+//! Errors are read by rules E-1 to E-5 of semantics.md: message first, code second, never lost. A
+//! body that is not a JSON object is the message of the status (gateway.md 5.2).
+
+use core::fmt;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::Call;
+use crate::api::Response;
+use crate::api::Rpc;
+use crate::error::Code;
+use crate::error::JsonError;
+use crate::error::Status;
+
+/// Why an answer is not the typed one.
+///
+/// ```
+/// use etcd_core::gateway::{decode_answer, AnswerError};
+/// use etcd_core::{Known, Put};
+///
+/// let body = br#"{"error":"etcdserver: key is not provided","code":3,"message":"etcdserver: key is not provided"}"#;
+/// let Err(AnswerError::Status(status)) = decode_answer::<Put>(400, body) else { panic!() };
+/// assert_eq!(status.known(), Some(Known::EmptyKey));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// The server answered with an error.
+    Status(Status),
+    /// The body is not the answer's JSON.
+    Json(JsonError),
+}
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => fmt::Display::fmt(status, f),
+            Self::Json(error) => write!(f, "answer cannot be read: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for AnswerError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Status(status) => Some(status),
+            Self::Json(error) => Some(error),
+        }
+    }
+}
+
+/// The typed answer in an HTTP status and a complete body (framing removed).
+///
+/// # Errors
+///
+/// [`AnswerError::Status`] for any status but 200, with the server's code and message; the message
+/// is the body itself where it is not JSON. [`AnswerError::Json`] for a body that is not the answer.
+///
+/// ```
+/// use etcd_core::gateway::decode_answer;
+/// use etcd_core::{Code, Range};
+///
+/// let answer = decode_answer::<Range>(200, br#"{"header":{"revision":"4"},"count":"12"}"#)?;
+/// assert_eq!(answer.count, 12);
+///
+/// let error = decode_answer::<Range>(404, b"404 page not found\n").unwrap_err();
+/// assert_eq!(error.to_string(), "404 page not found (NotFound)");
+/// # Ok::<(), etcd_core::gateway::AnswerError>(())
+/// ```
+pub fn decode_answer<C: Call>(status: u16, body: &[u8]) -> Result<C::Response, AnswerError> {
+    let response = decode(C::RPC, status, body)?;
+    let wrong = || AnswerError::Json(JsonError::WrongShape("answer of another call".to_owned()));
+    C::from_response(response).ok_or_else(wrong)
+}
+
+/// As [`decode_answer`], for a call known only by its name.
+pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, AnswerError> {
+    // A member that is not well says so with 503 and the same JSON (gateway.md 2).
+    let health = rpc == Rpc::Health && matches!(status, 200 | 503);
+    if status != 200 && !health {
+        return Err(AnswerError::Status(status_of(status, body)));
+    }
+    match rpc {
+        Rpc::Range => parse(body).map(Response::Range),
+        Rpc::Put => parse(body).map(Response::Put),
+        Rpc::DeleteRange => parse(body).map(Response::DeleteRange),
+        Rpc::Txn => parse(body).map(Response::Txn),
+        Rpc::Compact => parse(body).map(Response::Compact),
+        Rpc::LeaseGrant => parse(body).map(Response::LeaseGrant),
+        Rpc::LeaseRevoke => parse(body).map(Response::LeaseRevoke),
+        Rpc::LeaseTimeToLive => parse(body).map(Response::LeaseTimeToLive),
+        Rpc::LeaseLeases => parse(body).map(Response::LeaseLeases),
+        Rpc::Status => parse(body).map(Response::Status),
+        Rpc::Version => parse(body).map(Response::Version),
+        Rpc::Health => match parse(body) {
+            Err(_) if status == 503 => return Err(AnswerError::Status(status_of(status, body))),
+            answer => answer.map(Response::Health),
+        },
+        // A stream of one frame.
+        Rpc::LeaseKeepAlive => return frame(body).map(Response::LeaseKeepAlive),
+    }
+    .map_err(AnswerError::Json)
+}
+
+/// One frame of a stream: `{"result":…}` or `{"error":…}`.
+pub(super) fn frame<T: DeserializeOwned>(json: &[u8]) -> Result<T, AnswerError> {
+    #[derive(Deserialize)]
+    struct Frame<T> {
+        result: Option<T>,
+        error: Option<ErrorText>,
+    }
+    match parse::<Frame<T>>(json).map_err(AnswerError::Json)? {
+        Frame {
+            error: Some(error), ..
+        } => Err(AnswerError::Status(error.status(500))),
+        Frame {
+            result: Some(result),
+            ..
+        } => Ok(result),
+        Frame { .. } => Err(AnswerError::Json(JsonError::WrongShape(
+            "frame has neither result nor error".to_owned(),
+        ))),
+    }
+}
+
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(json).map_err(|error| {
+        if error.is_eof() {
+            return JsonError::Truncated;
+        }
+        JsonError::WrongShape(error.to_string())
+    })
+}
+
+/// The error in a body: unary or stream shape, v1 or v2, or plain text.
+pub(super) fn status_of(http: u16, body: &[u8]) -> Status {
+    let object = body.trim_ascii_start().first() == Some(&b'{');
+    match serde_json::from_slice::<ErrorText>(body) {
+        Ok(text) if object => text.status(http),
+        _ => {
+            let text = String::from_utf8_lossy(body);
+            let mut text = text.trim();
+            if text.is_empty() {
+                return Status::new(code_of(http), &format!("answer with status {http}"));
+            }
+            // A person reads this; a page of HTML helps nobody (rule E-4).
+            if let Some((end, _)) = text.char_indices().nth(256) {
+                text = &text[..end];
+            }
+            Status::new(code_of(http), text)
+        }
+    }
+}
+
+/// The fields in which servers put an error. `error` is a text in unary bodies of v1, and the error
+/// itself in a stream's.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ErrorFields {
+    code: Option<i32>,
+    grpc_code: Option<i32>,
+    message: Option<String>,
+    error: Option<Box<ErrorText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorText {
+    Text(String),
+    Fields(ErrorFields),
+}
+
+impl ErrorText {
+    fn status(&self, http: u16) -> Status {
+        let (code, message) = self.parts();
+        let code = code.map_or_else(|| code_of(http), Code::new);
+        match message {
+            Some(message) => Status::new(code, message),
+            None => Status::new(code, &format!("answer with status {http} and no message")),
+        }
+    }
+
+    /// Code and message, each from where it is given first (rule E-2).
+    fn parts(&self) -> (Option<i32>, Option<&str>) {
+        match self {
+            Self::Text(text) => (None, Some(text)),
+            Self::Fields(fields) => {
+                let (inner_code, inner_message) =
+                    fields.error.as_deref().map_or((None, None), Self::parts);
+                (
+                    fields.code.or(fields.grpc_code).or(inner_code),
+                    fields.message.as_deref().or(inner_message),
+                )
+            }
+        }
+    }
+}
+
+/// The code a status stands for where the body names none (gateway.md 5.1). Statuses that blame the
+/// request map to codes that are certain, all others to codes that are not (rule 2.1.4).
+fn code_of(http: u16) -> Code {
+    match http {
+        401 => Code::UNAUTHENTICATED,
+        403 => Code::PERMISSION_DENIED,
+        404 => Code::NOT_FOUND,
+        405 | 501 => Code::UNIMPLEMENTED,
+        408 | 425 | 499 => Code::CANCELED,
+        409 => Code::ALREADY_EXISTS,
+        412 => Code::FAILED_PRECONDITION,
+        429 => Code::RESOURCE_EXHAUSTED,
+        300..=499 => Code::INVALID_ARGUMENT,
+        502 | 503 => Code::UNAVAILABLE,
+        504 => Code::DEADLINE_EXCEEDED,
+        _ => Code::UNKNOWN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Put;
+    use crate::api::Range;
+    use crate::error::Applied;
+
+    fn status(http: u16, body: &str) -> Status {
+        match decode(Rpc::Put, http, body.as_bytes()) {
+            Err(AnswerError::Status(status)) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_shape_of_error_is_read() {
+        let text = "etcdserver: no leader";
+        for body in [
+            format!(r#"{{"error":"{text}","message":"{text}","code":14}}"#),
+            format!(r#"{{"code":14, "message":"{text}"}}"#),
+            format!(
+                r#"{{"error":{{"grpc_code":14,"http_code":503,"message":"{text}","http_status":"x"}}}}"#
+            ),
+            format!(r#"{{"error":{{"code":14,"message":"{text}","details":[{{"a":1}}]}}}}"#),
+            format!(r#"{{"error":"{text}"}}"#),
+        ] {
+            let status = status(503, &body);
+            assert_eq!(
+                (status.code, &*status.message),
+                (Code::UNAVAILABLE, text),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_is_the_message_of_its_status() {
+        assert_eq!(
+            status(404, "404 page not found\n").message,
+            "404 page not found"
+        );
+        assert_eq!(status(404, "").message, "answer with status 404");
+        assert_eq!(status(502, &"x".repeat(9999)).message.len(), 256);
+        assert_eq!(status(400, "[1]").message, "[1]");
+        assert_eq!(
+            status(400, "{}").message,
+            "answer with status 400 and no message"
+        );
+    }
+
+    #[test]
+    fn a_status_without_a_known_message_is_certain_only_if_it_blames_the_request() {
+        for http in [301, 400, 401, 403, 404, 405, 409, 412, 417, 421, 431] {
+            assert_eq!(status(http, "text").applied(), Applied::No, "{http}");
+        }
+        for http in [408, 425, 429, 499, 500, 502, 503, 504, 599] {
+            assert_eq!(status(http, "text").applied(), Applied::Maybe, "{http}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_the_answer_is_an_error() {
+        for body in [
+            "",
+            "{",
+            "[]",
+            r#"{"count":"x"}"#,
+            r#"{"kvs":{}}"#,
+            r#"{"kvs":[{"key":"*"}]}"#,
+        ] {
+            let error = decode_answer::<Range>(200, body.as_bytes()).unwrap_err();
+            assert!(matches!(error, AnswerError::Json(_)), "{body}: {error:?}");
+        }
+        assert!(decode_answer::<Put>(200, b"{}").is_ok());
+    }
+
+    #[test]
+    fn an_error_inside_an_error_inside_an_error_ends() {
+        let deep = format!("{}\"x\"{}", r#"{"error":"#.repeat(200), "}".repeat(200));
+        let _ = status(500, &deep);
+    }
+}

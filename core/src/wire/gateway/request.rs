@@ -1,0 +1,354 @@
+//! Typed requests to `http::Request`: paths, methods, headers, JSON bodies.
+//!
+//! Paths are those of gateway.md section 2. The body is etcd's JSON, the serde form of the request.
+
+use core::fmt;
+use core::str::FromStr;
+
+use bytes::Bytes;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::header;
+
+use crate::api::Call;
+use crate::api::Rpc;
+use crate::api::Watch;
+use crate::api::WatchRequest;
+use crate::error::ConfigError;
+
+/// What stands before every path of the gateway: `/v3` for etcd 3.4 and later.
+///
+/// ```
+/// use etcd_core::gateway::ApiPrefix;
+///
+/// assert_eq!(ApiPrefix::default().to_string(), "/v3");
+/// assert_eq!("/v3beta".parse::<ApiPrefix>()?.to_string(), "/v3beta");
+/// assert!("v3".parse::<ApiPrefix>().is_err());
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiPrefix(String);
+
+impl Default for ApiPrefix {
+    fn default() -> Self {
+        Self("/v3".to_owned())
+    }
+}
+
+impl FromStr for ApiPrefix {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        if text.starts_with('/') && !text.ends_with('/') && text.bytes().all(plain) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(ConfigError::BadApiPrefix {
+            prefix: text.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for ApiPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Turns typed requests into `http::Request`s for one gateway.
+///
+/// The URIs are in origin form (`/v3/kv/put`): scheme and authority, like the `Host` header, are
+/// up to whoever sends them.
+///
+/// ```
+/// use etcd_core::gateway::Gateway;
+/// use etcd_core::Put;
+///
+/// let request = Gateway::new().request(&Put::new("foo", "bar"));
+/// assert_eq!(request.method(), "POST");
+/// assert_eq!(request.uri(), "/v3/kv/put");
+/// assert_eq!(request.body(), &br#"{"key":"Zm9v","value":"YmFy"}"#[..]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Gateway {
+    prefix: ApiPrefix,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    require_leader: bool,
+}
+
+impl Gateway {
+    /// A gateway at `/v3` with no headers of the caller's.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    /// use etcd_core::VersionRequest;
+    ///
+    /// assert_eq!(Gateway::new().request(&VersionRequest::new()).uri(), "/version");
+    /// ```
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts another prefix before the paths.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    /// use etcd_core::Range;
+    ///
+    /// let gateway = Gateway::new().with_prefix("/v3beta".parse()?);
+    /// assert_eq!(gateway.request(&Range::key("k")).uri(), "/v3beta/kv/range");
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: ApiPrefix) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    /// Sends a header with every request, such as `Authorization` with a token.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    /// use etcd_core::Range;
+    /// use http::{header, HeaderValue};
+    ///
+    /// let gateway =
+    ///     Gateway::new().with_header(header::AUTHORIZATION, HeaderValue::from_static("token"));
+    /// let request = gateway.request(&Range::key("k"));
+    /// assert_eq!(request.headers()[header::AUTHORIZATION], "token");
+    /// ```
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Makes streams end when the member has no leader, instead of falling silent (gateway.md 7.6).
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    ///
+    /// let gateway = Gateway::new().with_require_leader(true);
+    /// assert_eq!(gateway.open_watch().headers()["grpc-metadata-hasleader"], "true");
+    /// ```
+    #[must_use]
+    pub const fn with_require_leader(mut self, require_leader: bool) -> Self {
+        self.require_leader = require_leader;
+        self
+    }
+
+    /// The request of a call.
+    ///
+    /// Its answer is decoded by [`decode_answer`](super::decode_answer), except that of
+    /// `LeaseKeepAlive`, which may also be read as [`Frames`](super::Frames).
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    /// use etcd_core::{LeaseGrant, LeaseKeepAlive};
+    ///
+    /// let gateway = Gateway::new();
+    /// assert_eq!(gateway.request(&LeaseGrant::new(10)).uri(), "/v3/lease/grant");
+    /// assert_eq!(gateway.request(&LeaseKeepAlive::new(7)).body(), &br#"{"ID":"7"}"#[..]);
+    /// ```
+    #[must_use]
+    pub fn request<C: Call>(&self, call: &C) -> Request<Bytes> {
+        self.encoded_request(&Encoded::new(call))
+    }
+
+    /// One POST with a complete body for one watch; its answer is a stream of
+    /// [`Frames`](super::Frames) of `WatchResponse`. To end it, close the connection.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    /// use etcd_core::Watch;
+    ///
+    /// let request = Gateway::new().watch(&Watch::key("k").with_progress_notify(false));
+    /// assert_eq!(request.uri(), "/v3/watch");
+    /// assert_eq!(request.body(), &br#"{"create_request":{"key":"aw=="}}"#[..]);
+    /// ```
+    #[must_use]
+    pub fn watch(&self, watch: &Watch) -> Request<Bytes> {
+        let body = to_json(&WatchRequest::Create(watch.clone()));
+        self.stream("/watch").map(|()| body)
+    }
+
+    /// The head of a duplex POST for watches (gateway.md 8): send it with `Transfer-Encoding:
+    /// chunked`, leave the body open, and send each `WatchRequest` as JSON in a chunk of its own.
+    /// It carries `Connection: close`, without which nothing is answered until the body ends.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    ///
+    /// let head = Gateway::new().open_watch();
+    /// assert_eq!(head.uri(), "/v3/watch");
+    /// assert_eq!(head.headers()["connection"], "close");
+    /// ```
+    #[must_use]
+    pub fn open_watch(&self) -> Request<()> {
+        self.duplex("/watch")
+    }
+
+    /// The head of a duplex POST for lease renewals; as [`Gateway::open_watch`], with
+    /// `LeaseKeepAlive` requests and `LeaseKeepAliveResponse` frames in the order of the requests.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    ///
+    /// assert_eq!(Gateway::new().open_keep_alive().uri(), "/v3/lease/keepalive");
+    /// ```
+    #[must_use]
+    pub fn open_keep_alive(&self) -> Request<()> {
+        self.duplex("/lease/keepalive")
+    }
+
+    /// The request of a call that was encoded before.
+    pub(crate) fn encoded_request(&self, call: &Encoded) -> Request<Bytes> {
+        let path = match route(call.rpc) {
+            Route::Post(path) => format!("{}{path}", self.prefix),
+            Route::Get(path) if call.query.is_empty() => path.to_owned(),
+            Route::Get(path) => format!("{path}?{}", call.query),
+        };
+        let method = match route(call.rpc) {
+            Route::Post(_) => Method::POST,
+            Route::Get(_) => Method::GET,
+        };
+        self.build(method, path, call.body.clone())
+    }
+
+    fn duplex(&self, path: &str) -> Request<()> {
+        let mut request = self.stream(path);
+        request
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        request
+    }
+
+    fn stream(&self, path: &str) -> Request<()> {
+        let mut request = self.build(Method::POST, format!("{}{path}", self.prefix), ());
+        if self.require_leader {
+            let name = HeaderName::from_static("grpc-metadata-hasleader");
+            request
+                .headers_mut()
+                .insert(name, HeaderValue::from_static("true"));
+        }
+        request
+    }
+
+    fn build<B>(&self, method: Method, path: String, body: B) -> Request<B> {
+        let is_post = method == Method::POST;
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        let path = http::uri::PathAndQuery::from_maybe_shared(Bytes::from(path))
+            .expect("prefix, paths and queries are made of plain characters");
+        *request.uri_mut() = path.into();
+        let headers = request.headers_mut();
+        if is_post {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            );
+        }
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        request
+    }
+}
+
+/// A call in the form in which it is kept until it ends: encoded once, sent as often as need be.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    pub(crate) rpc: Rpc,
+    /// The JSON body; empty for a GET.
+    pub(crate) body: Bytes,
+    /// The query of a GET, without the question mark.
+    query: String,
+}
+
+impl Encoded {
+    pub(crate) fn new<C: Call>(call: &C) -> Self {
+        match route(C::RPC) {
+            Route::Post(_) => Self {
+                rpc: C::RPC,
+                body: to_json(call),
+                query: String::new(),
+            },
+            Route::Get(_) => Self {
+                rpc: C::RPC,
+                body: Bytes::new(),
+                query: to_query(call),
+            },
+        }
+    }
+}
+
+/// How a call is asked for.
+enum Route {
+    /// POST below the prefix.
+    Post(&'static str),
+    /// GET outside the prefix.
+    Get(&'static str),
+}
+
+fn route(rpc: Rpc) -> Route {
+    match rpc {
+        Rpc::Range => Route::Post("/kv/range"),
+        Rpc::Put => Route::Post("/kv/put"),
+        Rpc::DeleteRange => Route::Post("/kv/deleterange"),
+        Rpc::Txn => Route::Post("/kv/txn"),
+        Rpc::Compact => Route::Post("/kv/compaction"),
+        Rpc::LeaseGrant => Route::Post("/lease/grant"),
+        Rpc::LeaseRevoke => Route::Post("/lease/revoke"),
+        Rpc::LeaseKeepAlive => Route::Post("/lease/keepalive"),
+        Rpc::LeaseTimeToLive => Route::Post("/lease/timetolive"),
+        Rpc::LeaseLeases => Route::Post("/lease/leases"),
+        Rpc::Status => Route::Post("/maintenance/status"),
+        Rpc::Version => Route::Get("/version"),
+        Rpc::Health => Route::Get("/health"),
+    }
+}
+
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Bytes {
+    serde_json::to_vec(value)
+        .expect("request types have string keys and no serializer of theirs fails")
+        .into()
+}
+
+/// The fields of a GET's request as its query. They are flags, and only set ones are written.
+fn to_query(value: &impl serde::Serialize) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(value) else {
+        return String::new();
+    };
+    let pairs = fields.keys().map(|name| match name.as_str() {
+        "exclude_nospace" => "exclude=NOSPACE".to_owned(),
+        name => format!("{name}=true"),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::HealthRequest;
+
+    #[test]
+    fn flags_of_a_get_are_its_query() {
+        let gateway = Gateway::new();
+        let plain = gateway.request(&HealthRequest::new());
+        assert_eq!(
+            (plain.method(), plain.uri().to_string().as_str()),
+            (&Method::GET, "/health")
+        );
+        let both = HealthRequest::new()
+            .with_exclude_nospace()
+            .with_serializable();
+        assert_eq!(
+            gateway.request(&both).uri(),
+            "/health?exclude=NOSPACE&serializable=true"
+        );
+        assert!(gateway.request(&both).body().is_empty());
+    }
+}

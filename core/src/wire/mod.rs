@@ -1,0 +1,229 @@
+//! An etcd conversation on one connection, seen as logical streams.
+//!
+//! A stream is one call, one watch or one renewal, named by whoever starts it. The seam is [`Wire`]:
+//! can another stream start here, start it, cancel it, bytes in, bytes out, events. Behind it are
+//! the carriers; a further one is a file beside them and an arm here, and nothing above moves:
+//!
+//! ```text
+//!   unary   keep-alive POSTs, one after the other        one call at a time
+//!   watch   one POST whose body stays open (duplex)      many watches
+//!   renew   the same for lease renewals                  all renewals
+//! ```
+//!
+//! HTTP statuses, header names, chunk borders and JSON do not leak above it; how much of a request
+//! was taken, and why a connection can no longer be used, do. It knows no endpoints and no retries.
+
+pub mod gateway;
+
+mod duplex;
+mod renew;
+mod unary;
+mod watch;
+
+use self::gateway::Encoded;
+use self::gateway::Gateway;
+use self::renew::Renew;
+use self::unary::Unary;
+use self::watch::WatchWire;
+use crate::api::KvEvent;
+use crate::api::Response;
+use crate::api::ResponseHeader;
+use crate::api::Watch;
+use crate::buf::SendBuf;
+use crate::buf::Sent;
+use crate::codec::http1::HttpLimits;
+use crate::codec::json::JsonLimits;
+use crate::error::CloseReason;
+use crate::error::Status;
+
+/// The name of a stream on its connection, given by whoever starts it; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StreamId(pub(crate) u64);
+
+/// What every conversation needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct WireConfig {
+    pub(crate) gateway: Gateway,
+    /// Limits of the reader of unary answers; a duplex stream has no limit on its whole body.
+    pub(crate) http: HttpLimits,
+    pub(crate) json: JsonLimits,
+}
+
+/// What a conversation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Calls,
+    Watches,
+    Renewals,
+}
+
+/// What a stream asks for.
+#[derive(Debug)]
+pub(crate) enum Ask<'a> {
+    Call(&'a Encoded),
+    Watch(&'a Watch),
+    Renewal { lease: i64 },
+}
+
+/// What the server said.
+#[derive(Debug)]
+pub(crate) enum WireEvent {
+    /// The stream's answer; the stream is over.
+    Answered {
+        stream: StreamId,
+        result: Result<Response, Status>,
+    },
+    /// The server watches.
+    Created { stream: StreamId, revision: i64 },
+    /// Whole revisions, in the order they came.
+    Events {
+        stream: StreamId,
+        header: ResponseHeader,
+        events: Vec<KvEvent>,
+    },
+    /// A sign that the watch has seen everything up to a revision.
+    Progress { stream: StreamId, revision: i64 },
+    /// The answer to a request for progress; it is about every watch of the connection.
+    ProgressOfAll { revision: i64 },
+    /// The server ended the watch or refused to create it; the stream is over.
+    Ended { stream: StreamId, why: Ended },
+}
+
+/// Why the server ended a watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The revision it had to go on from is gone.
+    Compacted { compact_revision: i64 },
+    /// With a reason, before or after it was created.
+    Refused(Status),
+    /// Without one.
+    Silently,
+}
+
+/// What has to be done for a canceled stream to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CancelStep {
+    /// Nothing more.
+    Done,
+    /// The connection must be closed: the server owes it an answer, or nothing else is on it.
+    CloseConnection,
+}
+
+/// One conversation.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    Unary(Box<Unary>),
+    Watch(Box<WatchWire>),
+    Renew(Box<Renew>),
+}
+
+/// Runs the same on whatever the carrier is.
+macro_rules! each {
+    ($wire:expr, $carrier:ident => $body:expr) => {
+        match $wire {
+            Wire::Unary($carrier) => $body,
+            Wire::Watch($carrier) => $body,
+            Wire::Renew($carrier) => $body,
+        }
+    };
+}
+
+impl Wire {
+    /// A conversation on a connection to `host`, which may still be opening.
+    pub(crate) fn open(purpose: Purpose, config: &WireConfig, host: &str) -> Self {
+        match purpose {
+            Purpose::Calls => Self::Unary(Box::new(Unary::new(config, host))),
+            Purpose::Watches => Self::Watch(Box::new(WatchWire::new(config, host))),
+            Purpose::Renewals => Self::Renew(Box::new(Renew::new(config, host))),
+        }
+    }
+
+    /// Starts a stream.
+    pub(crate) fn start(&mut self, stream: StreamId, ask: &Ask<'_>) {
+        match (self, ask) {
+            (Self::Unary(unary), Ask::Call(call)) => unary.start(stream, call),
+            (Self::Watch(watches), Ask::Watch(watch)) => watches.start(stream, watch),
+            (Self::Renew(renew), Ask::Renewal { lease }) => renew.start(stream, *lease),
+            (_, ask) => unreachable!("conversations are opened for what they carry, not {ask:?}"),
+        }
+    }
+
+    /// Ends a stream of ours; late answers to it are passed over.
+    pub(crate) fn cancel(&mut self, stream: StreamId) -> CancelStep {
+        each!(self, carrier => carrier.cancel(stream))
+    }
+
+    /// Asks the server how far all watches are.
+    pub(crate) fn request_progress(&mut self) {
+        if let Self::Watch(watches) = self {
+            watches.request_progress();
+        }
+    }
+
+    /// Takes bytes from the server.
+    pub(crate) fn handle_received(&mut self, bytes: &[u8]) {
+        each!(self, carrier => carrier.handle_received(bytes));
+    }
+
+    /// The server will send nothing more.
+    pub(crate) fn handle_eof(&mut self) {
+        each!(self, carrier => carrier.handle_eof());
+    }
+
+    /// The socket took `len` bytes of [`Wire::unsent`].
+    pub(crate) fn handle_written(&mut self, len: usize) {
+        self.send_buf_mut().handle_written(len);
+    }
+
+    /// What the server said, in its order.
+    pub(crate) fn poll_event(&mut self) -> Option<WireEvent> {
+        each!(self, carrier => carrier.poll_event())
+    }
+
+    /// What the socket has to take.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        self.send_buf().unsent()
+    }
+
+    /// How many more streams can start here now.
+    pub(crate) fn free(&self, most_watches: usize) -> usize {
+        match self {
+            Self::Unary(unary) => usize::from(unary.is_idle()),
+            Self::Watch(watches) => most_watches.saturating_sub(watches.len()),
+            Self::Renew(_) => usize::MAX,
+        }
+    }
+
+    /// Whether no stream is on it.
+    pub(crate) fn is_idle(&self) -> bool {
+        each!(self, carrier => carrier.is_idle())
+    }
+
+    /// Whether the server owes the confirmation of a watch.
+    pub(crate) fn is_creating(&self) -> bool {
+        matches!(self, Self::Watch(watches) if watches.is_creating())
+    }
+
+    /// How much of a stream's request the socket took.
+    pub(crate) fn sent(&self, stream: StreamId) -> Sent {
+        each!(self, carrier => carrier.sent(stream))
+    }
+
+    /// The streams on it that were not canceled.
+    pub(crate) fn streams(&self) -> Vec<StreamId> {
+        each!(self, carrier => carrier.streams())
+    }
+
+    /// Why the connection is of no more use, once it is not. Events told before still count.
+    pub(crate) fn close_reason(&self) -> Option<&CloseReason> {
+        each!(self, carrier => carrier.close_reason())
+    }
+
+    fn send_buf(&self) -> &SendBuf {
+        each!(self, carrier => carrier.send_buf())
+    }
+
+    fn send_buf_mut(&mut self) -> &mut SendBuf {
+        each!(self, carrier => carrier.send_buf_mut())
+    }
+}

@@ -1,0 +1,131 @@
+//! The renewal carrier: all lease renewals on one duplex POST, answered in their order.
+//!
+//! The server answers one renewal after the other (gateway.md 9), so the first one waiting is the
+//! one answered; the lease's id in the answer must agree. A lease that is gone is answered too, with
+//! a time to live of 0.
+
+use std::collections::VecDeque;
+
+use super::CancelStep;
+use super::StreamId;
+use super::WireConfig;
+use super::WireEvent;
+use super::duplex::Duplex;
+use crate::api::LeaseKeepAlive;
+use crate::api::LeaseKeepAliveResponse;
+use crate::api::Response;
+use crate::buf::SendBuf;
+use crate::buf::Sent;
+use crate::error::CloseReason;
+use crate::error::ProtocolError;
+
+/// Renewals on one connection.
+#[derive(Debug)]
+pub(crate) struct Renew {
+    duplex: Duplex<LeaseKeepAliveResponse>,
+    /// Renewals the server owes an answer for, in the order they were asked.
+    waiting: VecDeque<Waiting>,
+    events: VecDeque<WireEvent>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    /// None once it was canceled: the answer comes all the same, and is passed over.
+    stream: Option<StreamId>,
+    lease: i64,
+    /// Where its request begins and ends, counted in bytes sent.
+    start: u64,
+    end: u64,
+}
+
+impl Renew {
+    pub(super) fn new(config: &WireConfig, host: &str) -> Self {
+        Self {
+            duplex: Duplex::new(&config.gateway.open_keep_alive(), config, host),
+            waiting: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self, stream: StreamId, lease: i64) {
+        let start = self.duplex.out().end();
+        self.duplex.send(&LeaseKeepAlive::new(lease));
+        let end = self.duplex.out().end();
+        self.waiting.push_back(Waiting {
+            stream: Some(stream),
+            lease,
+            start,
+            end,
+        });
+    }
+
+    pub(super) fn cancel(&mut self, stream: StreamId) -> CancelStep {
+        for waiting in &mut self.waiting {
+            waiting.stream.take_if(|waiting| *waiting == stream);
+        }
+        CancelStep::Done
+    }
+
+    pub(super) fn handle_received(&mut self, bytes: &[u8]) {
+        let Self {
+            duplex,
+            waiting,
+            events,
+        } = self;
+        duplex.handle_received(bytes, |_, frame| {
+            let unexpected = CloseReason::Protocol(ProtocolError::UnexpectedRenewal(frame.id));
+            let first = waiting.pop_front().ok_or_else(|| unexpected.clone())?;
+            if first.lease != frame.id {
+                waiting.push_front(first);
+                return Err(unexpected);
+            }
+            if let Some(stream) = first.stream {
+                let result = Ok(Response::LeaseKeepAlive(frame));
+                events.push_back(WireEvent::Answered { stream, result });
+            }
+            Ok(())
+        });
+    }
+
+    pub(super) fn handle_eof(&mut self) {
+        self.duplex.handle_eof();
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<WireEvent> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.iter().all(|waiting| waiting.stream.is_none())
+    }
+
+    pub(super) fn sent(&self, stream: StreamId) -> Sent {
+        let taken = self.duplex.out().taken();
+        let found = self
+            .waiting
+            .iter()
+            .find(|waiting| waiting.stream == Some(stream));
+        found.map_or(Sent::All, |waiting| {
+            Sent::of(waiting.start, waiting.end, taken)
+        })
+    }
+
+    pub(super) fn streams(&self) -> Vec<StreamId> {
+        self.waiting
+            .iter()
+            .filter_map(|waiting| waiting.stream)
+            .collect()
+    }
+
+    pub(super) const fn close_reason(&self) -> Option<&CloseReason> {
+        self.duplex.close_reason()
+    }
+
+    pub(super) const fn send_buf(&self) -> &SendBuf {
+        self.duplex.out()
+    }
+
+    pub(super) const fn send_buf_mut(&mut self) -> &mut SendBuf {
+        self.duplex.out_mut()
+    }
+}

@@ -1,0 +1,240 @@
+//! The unary carrier: keep-alive requests, one after the other.
+//!
+//! One request is under way at a time, so an answer cannot be taken for another's (guarantee G54):
+//! a byte that answers nothing, or is left over after an answer, ends the connection.
+
+use std::collections::VecDeque;
+
+use super::CancelStep;
+use super::StreamId;
+use super::WireConfig;
+use super::WireEvent;
+use super::gateway;
+use super::gateway::AnswerError;
+use super::gateway::Encoded;
+use super::gateway::Gateway;
+use crate::api::Rpc;
+use crate::buf::SendBuf;
+use crate::buf::Sent;
+use crate::codec::http1;
+use crate::codec::http1::Item;
+use crate::codec::http1::Reader;
+use crate::codec::http1::RequestMethod;
+use crate::error::CloseReason;
+use crate::error::HttpError;
+use crate::error::ProtocolError;
+
+/// Calls on one connection.
+#[derive(Debug)]
+pub(crate) struct Unary {
+    gateway: Gateway,
+    host: String,
+    reader: Reader,
+    out: SendBuf,
+    current: Option<Current>,
+    events: VecDeque<WireEvent>,
+    closed: Option<CloseReason>,
+}
+
+/// The call under way.
+#[derive(Debug)]
+struct Current {
+    stream: StreamId,
+    rpc: Rpc,
+    /// Where its request begins and ends, counted in bytes sent; `start < end`.
+    start: u64,
+    end: u64,
+    /// The answer's status, once its head was read.
+    status: Option<u16>,
+    /// The answer's body, as far as it came in earlier pieces.
+    body: Vec<u8>,
+}
+
+impl Unary {
+    pub(super) fn new(config: &WireConfig, host: &str) -> Self {
+        Self {
+            gateway: config.gateway.clone(),
+            host: host.to_owned(),
+            reader: Reader::new(config.http.clone()),
+            out: SendBuf::default(),
+            current: None,
+            events: VecDeque::new(),
+            closed: None,
+        }
+    }
+
+    pub(super) fn start(&mut self, stream: StreamId, call: &Encoded) {
+        let request = self.gateway.encoded_request(call);
+        let start = self.out.end();
+        self.out
+            .append(|out| http1::write_request(&request, &self.host, out))
+            .expect("host, prefix and headers were checked when the configuration was made");
+        self.reader.expect(RequestMethod::Other);
+        let end = self.out.end();
+        let rpc = call.rpc;
+        self.current = Some(Current {
+            stream,
+            rpc,
+            start,
+            end,
+            status: None,
+            body: Vec::new(),
+        });
+    }
+
+    /// The server owes an answer, which could not be told from the next call's: only closing helps.
+    pub(super) fn cancel(&mut self, stream: StreamId) -> CancelStep {
+        if self
+            .current
+            .take_if(|current| current.stream == stream)
+            .is_some()
+        {
+            return CancelStep::CloseConnection;
+        }
+        CancelStep::Done
+    }
+
+    pub(super) fn handle_received(&mut self, mut input: &[u8]) {
+        // Data that came whole in this piece is decoded where it lies; it is copied only if the
+        // answer goes on in the next piece.
+        let mut data: &[u8] = &[];
+        while self.closed.is_none() {
+            match self.reader.read(input) {
+                Ok((used, item)) => {
+                    input = &input[used..];
+                    match item {
+                        None => break,
+                        Some(Item::Head(head)) => self.handle_head(head.status),
+                        Some(Item::Data(piece)) if data.is_empty() => data = piece,
+                        Some(Item::Data(piece)) => {
+                            self.keep(data);
+                            data = piece;
+                        }
+                        Some(Item::End { reusable }) => {
+                            self.handle_end(data, reusable);
+                            data = &[];
+                        }
+                    }
+                }
+                Err(error) => self.close(error.into()),
+            }
+        }
+        self.keep(data);
+    }
+
+    pub(super) fn handle_eof(&mut self) {
+        match self.reader.handle_eof() {
+            Ok(Some(Item::End { .. })) => self.handle_end(&[], false),
+            Ok(_) => self.close(CloseReason::PeerClosed),
+            // Before the first byte of an answer it is not a broken answer but none.
+            Err(_)
+                if self
+                    .current
+                    .as_ref()
+                    .is_none_or(|current| current.status.is_none()) =>
+            {
+                self.close(CloseReason::PeerClosed);
+            }
+            Err(error) => self.close(error.into()),
+        }
+    }
+
+    fn handle_head(&mut self, status: u16) {
+        match &mut self.current {
+            // An answer to a request of which the server cannot have seen a byte.
+            Some(current) if self.out.taken() <= current.start => {
+                self.close(CloseReason::Http(HttpError::UnexpectedBytes));
+            }
+            Some(current) => current.status = Some(status),
+            None => {}
+        }
+    }
+
+    fn handle_end(&mut self, data: &[u8], reusable: bool) {
+        self.keep_if_split(data);
+        let Some(current) = self.current.take() else {
+            return;
+        };
+        let body = if current.body.is_empty() {
+            data
+        } else {
+            &current.body
+        };
+        let status = current.status.unwrap_or_default();
+        let result = match gateway::decode(current.rpc, status, body) {
+            Ok(response) => Ok(response),
+            Err(AnswerError::Status(status)) => Err(status),
+            Err(AnswerError::Json(_)) if body.is_empty() => {
+                // The call is left without an answer, as when the connection is lost.
+                self.current = Some(current);
+                return self.close(CloseReason::Protocol(ProtocolError::EmptyAnswer));
+            }
+            Err(AnswerError::Json(error)) => {
+                self.current = Some(current);
+                return self.close(CloseReason::Json(error));
+            }
+        };
+        // An answer to a request that was not taken whole: what is left of it must not follow.
+        if !reusable || self.out.taken() < current.end {
+            self.close(CloseReason::NotReusable);
+        }
+        self.events.push_back(WireEvent::Answered {
+            stream: current.stream,
+            result,
+        });
+    }
+
+    /// Joins the last piece with the earlier ones, if there are any.
+    fn keep_if_split(&mut self, data: &[u8]) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| !current.body.is_empty())
+        {
+            self.keep(data);
+        }
+    }
+
+    fn keep(&mut self, data: &[u8]) {
+        if let Some(current) = &mut self.current {
+            current.body.extend_from_slice(data);
+        }
+    }
+
+    fn close(&mut self, reason: CloseReason) {
+        self.closed.get_or_insert(reason);
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<WireEvent> {
+        self.events.pop_front()
+    }
+
+    pub(super) const fn is_idle(&self) -> bool {
+        self.current.is_none()
+    }
+
+    pub(super) fn sent(&self, stream: StreamId) -> Sent {
+        match &self.current {
+            Some(current) if current.stream == stream => {
+                Sent::of(current.start, current.end, self.out.taken())
+            }
+            _ => Sent::All,
+        }
+    }
+
+    pub(super) fn streams(&self) -> Vec<StreamId> {
+        self.current.iter().map(|current| current.stream).collect()
+    }
+
+    pub(super) const fn close_reason(&self) -> Option<&CloseReason> {
+        self.closed.as_ref()
+    }
+
+    pub(super) const fn send_buf(&self) -> &SendBuf {
+        &self.out
+    }
+
+    pub(super) const fn send_buf_mut(&mut self) -> &mut SendBuf {
+        &mut self.out
+    }
+}
