@@ -276,13 +276,14 @@ impl Client {
     /// Gives waiting calls to free connections, and opens further ones for the rest.
     pub(super) fn place_calls(&mut self, now: Instant) {
         self.place_lane(now, Lane::Calls, self.endpoints.current());
-        if self.calls.queues.len() > 2 {
-            let pinned = self.calls.queues.keys().filter_map(|lane| match lane {
-                Lane::Pinned(at) => Some(*at),
-                _ => None,
-            });
-            for at in pinned.collect::<Vec<_>>() {
-                self.place_lane(now, Lane::Pinned(at), at);
+        let every_pin = Lane::Pinned(EndpointIndex(0))..=Lane::Pinned(EndpointIndex(usize::MAX));
+        let pinned = self.calls.queues.range(every_pin);
+        let pinned = pinned
+            .filter(|(_, queue)| !queue.is_empty())
+            .map(|(lane, _)| *lane);
+        for lane in pinned.collect::<Vec<_>>() {
+            if let Lane::Pinned(at) = lane {
+                self.place_lane(now, lane, at);
             }
         }
     }

@@ -107,11 +107,13 @@ impl Client {
 
     /// Takes the next endpoint, and waits where every one of them failed.
     fn lane_failed(&mut self, now: Instant, conn: &Conn) {
-        self.endpoints.handle_failure(conn.endpoint);
+        let was_current = self.endpoints.handle_failure(conn.endpoint);
+        // Of connections that were lost together one counts: the endpoint was left with the first.
+        let counts = was_current || matches!(conn.lane, Lane::Pinned(_));
         let lived = conn
             .open_since()
             .map_or(Duration::ZERO, |since| now - since);
-        if conn.lane == Lane::Watches && lived > LONG_LIFE {
+        if !counts || conn.lane == Lane::Watches && lived > LONG_LIFE {
             return;
         }
         let (endpoints, cap) = match conn.lane {

@@ -171,12 +171,14 @@ impl Endpoints {
         }
     }
 
-    /// Takes the next endpoint if `failed` is the current one. A failure told late, of one that was
-    /// left before, moves nothing.
-    pub(crate) fn handle_failure(&mut self, failed: EndpointIndex) {
-        if failed.0 == self.current {
+    /// Takes the next endpoint if `failed` is the current one, and says whether it was. A failure
+    /// told late, of one that was left before, moves nothing.
+    pub(crate) fn handle_failure(&mut self, failed: EndpointIndex) -> bool {
+        let is_current = failed.0 == self.current;
+        if is_current {
             self.current = (self.current + 1) % self.configured;
         }
+        is_current
     }
 
     /// The place of this endpoint, added outside the order of trying where it was not configured.
@@ -247,10 +249,10 @@ mod tests {
         let list = ["a", "b", "c"].map(|host| host.parse().unwrap());
         let mut endpoints = Endpoints::new(list.into(), 0);
         let first = endpoints.current();
-        endpoints.handle_failure(first);
+        assert!(endpoints.handle_failure(first));
         let second = endpoints.current();
         assert_ne!(first, second);
-        endpoints.handle_failure(first);
+        assert!(!endpoints.handle_failure(first));
         assert_eq!(endpoints.current(), second);
     }
 }

@@ -37,9 +37,12 @@ impl Gate {
         cap: Duration,
         rng: &mut Rng,
     ) -> Option<Instant> {
+        if !self.is_open() {
+            return None;
+        }
         self.failures = self.failures.saturating_add(1);
         let endpoints = u32::try_from(endpoints.max(1)).unwrap_or(u32::MAX);
-        if self.failures % endpoints != 0 || self.closed_until.is_some() {
+        if self.failures % endpoints != 0 {
             return None;
         }
         let until = now + rng.jitter(retry::wait_after_round(self.failures / endpoints, cap));
