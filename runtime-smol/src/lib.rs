@@ -1,1 +1,73 @@
 //! An async etcd v3 client for smol and async-io.
+//!
+//! [`Client`] is the way in: one `async` method for each thing etcd can be asked, and watches as
+//! [`Stream`](futures_core::Stream)s. All decisions are made by [`etcd_core`], a pure state machine;
+//! this crate moves bytes between it and sockets of [`async_io`], and tells it the time.
+//!
+//! ```no_run
+//! use etcd_smol::{Client, Range, Watch};
+//! use smol::stream::StreamExt;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     smol::block_on(async {
+//!         let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+//!
+//!         client.put("/services/web", "10.0.0.7:80").await?;
+//!         let answer = client.get(Range::prefix("/services/").with_limit(10)).await?;
+//!         println!("{} services at revision {}", answer.count, answer.header.revision);
+//!
+//!         let mut watcher = client.watch(Watch::prefix("/services/")).await?;
+//!         while let Some(batch) = watcher.next().await {
+//!             println!("{:?}", batch?.events);
+//!         }
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! # Who runs it
+//!
+//! A client has one [`Driver`]: a future that reads the sockets and keeps the time. It is one task,
+//! however many calls and watches there are.
+//!
+//! | made by | the driver runs |
+//! | --- | --- |
+//! | [`Client::connect`], [`Client::with_config`], [`Client::with_seed`] | on smol's global executor |
+//! | [`Client::with_executor`] | on a [`smol::Executor`] of yours |
+//! | [`Client::unspawned`] | wherever you poll it: a `LocalExecutor`, another runtime, joined with your own future |
+//!
+//! # Dropping
+//!
+//! Dropping a call's future cancels the call; a write canceled so may have happened. Dropping a
+//! [`Watcher`] cancels its watch. Dropping the last [`Client`] and [`Watcher`] closes the sockets and
+//! ends the driver.
+
+mod answer;
+mod client;
+mod clock;
+mod connect;
+mod driver;
+mod shared;
+mod signal;
+mod socket;
+mod watcher;
+
+pub use client::Client;
+pub use driver::Driver;
+pub use watcher::Watcher;
+
+#[doc(no_inline)]
+pub use etcd_core;
+#[doc(no_inline)]
+pub use etcd_core::{
+    Applied, Call, CallOptions, Cause, CloseReason, Code, Compact, CompactResponse, Compare,
+    CompareOperand, CompareResult, CompareWith, Config, ConfigError, DeleteRange,
+    DeleteRangeResponse, Endpoint, Error, EventKind, HealthRequest, HealthResponse, IntoBytes,
+    KeyRange, KeyValue, Known, KvEvent, LeaseGrant, LeaseGrantResponse, LeaseKeepAlive,
+    LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse,
+    LeaseStatus, LeaseTimeToLive, LeaseTimeToLiveResponse, Limit, Limits, Misuse, NetError,
+    NetErrorKind, Phase, Put, PutResponse, Range, RangeResponse, ResponseHeader, SortOrder,
+    SortTarget, Stats, Status, StatusRequest, StatusResponse, Txn, TxnOp, TxnOpResponse,
+    TxnResponse, VersionRequest, VersionResponse, Watch, WatchBatch, WatchEnd, WatchEvent,
+    WatchFilter,
+};

@@ -1,0 +1,294 @@
+//! What the handles and the driver share: the core, its sockets, and who waits for what.
+//!
+//! One lock guards it all. It is held for one visit: put something into the core, carry out its
+//! outputs, leave. Nothing is awaited under it, and wakers are called and sockets closed after it is
+//! given back ([`After`]), because both may run code that comes here again.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::mem;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::task::Waker;
+
+use async_io::Async;
+use etcd_core::CallId;
+use etcd_core::Client;
+use etcd_core::Config;
+use etcd_core::ConnId;
+use etcd_core::Endpoint;
+use etcd_core::Error;
+use etcd_core::Event;
+use etcd_core::Instant;
+use etcd_core::NetError;
+use etcd_core::Output;
+use etcd_core::Response;
+use etcd_core::WatchId;
+
+use crate::clock::Clock;
+use crate::signal::Bell;
+use crate::socket::Reading;
+use crate::socket::Socket;
+
+/// Shared by all handles and the driver.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Gives the core its time.
+    pub(crate) clock: Clock,
+    /// Calls the driver.
+    pub(crate) bell: Arc<Bell>,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    /// A core at its start.
+    pub(crate) fn new(config: Config, seed: u64) -> Arc<Self> {
+        let state = State {
+            core: Client::new(config, seed, Instant::ZERO),
+            ended: false,
+            opening: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            armed: None,
+            after: After::default(),
+        };
+        Arc::new(Self {
+            clock: Clock::start(),
+            bell: Arc::default(),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// One visit: `act`, then everything the core gave out because of it.
+    pub(crate) fn visit<R>(&self, act: impl FnOnce(&mut State, Instant) -> R) -> R {
+        let mut state = self.lock();
+        // Read under the lock, so that the core never sees time go back.
+        let now = self.clock.now();
+        let result = act(&mut state, now);
+        state.drain(now);
+        let after = mem::take(&mut state.after);
+        drop(state);
+        after.run(&self.bell);
+        result
+    }
+
+    /// A look that puts nothing into the core.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends everything: calls, watches, sockets, driver.
+    pub(crate) fn shutdown(&self) {
+        self.visit(|state, now| {
+            state.ended = true;
+            state.core.shutdown(now);
+            state.after.ring = true;
+        });
+    }
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The machine that decides everything.
+    pub(crate) core: Client,
+    /// Whether it was shut down; then `opening` and `sockets` are empty after the visit.
+    pub(crate) ended: bool,
+    /// Connections to be opened; the endpoint until the driver took it to begin.
+    pub(crate) opening: BTreeMap<ConnId, Option<Endpoint>>,
+    /// Open sockets. None is in `opening`.
+    pub(crate) sockets: BTreeMap<ConnId, Socket>,
+    /// Calls whose future is alive.
+    pub(crate) calls: BTreeMap<CallId, CallSlot>,
+    /// Watches whose watcher is alive and has not seen their end, with who waits for one.
+    pub(crate) watches: BTreeMap<WatchId, Option<Waker>>,
+    /// When the driver's timer goes off.
+    pub(crate) armed: Option<Instant>,
+    after: After,
+}
+
+/// Where a call's answer goes.
+#[derive(Debug)]
+pub(crate) enum CallSlot {
+    /// It has not come; who waits for it.
+    Waiting(Option<Waker>),
+    /// It has come and was not taken yet.
+    Answered(Box<Result<Response, Error>>),
+}
+
+impl State {
+    /// Carries out what the core wants, until it wants nothing more.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Connect { conn, endpoint } => {
+                    self.opening.insert(conn, Some(endpoint));
+                    self.after.ring = true;
+                }
+                Output::Transmit(conn) => self.flush(conn, now),
+                Output::Close(conn) => self.close(conn),
+                Output::Pause(conn) => self.set_reading(conn, Reading::Paused),
+                Output::Resume(conn) => self.set_reading(conn, Reading::On),
+                Output::Event(Event::Answered { call, result }) => self.answer(call, result),
+                Output::Event(Event::Watch(watch)) => {
+                    let waiting = self.watches.get_mut(&watch).and_then(Option::take);
+                    self.after.wakers.extend(waiting);
+                }
+                // Core and driver are of one version; there are no others.
+                _ => {}
+            }
+        }
+        // The driver sleeps too long. Where it would wake too early it is left to do so: that costs
+        // one turn now and then, setting a timer for each call would cost a system call each.
+        let deadline = self.core.poll_timeout();
+        if deadline.is_some_and(|deadline| self.armed.is_none_or(|armed| deadline < armed)) {
+            self.after.ring = true;
+        }
+    }
+
+    /// A connection is open. Gives the stream back where the core has given it up meanwhile.
+    pub(crate) fn open(
+        &mut self,
+        conn: ConnId,
+        stream: Async<TcpStream>,
+        bell: &Arc<Bell>,
+        now: Instant,
+    ) -> Option<Async<TcpStream>> {
+        if self.opening.remove(&conn).is_none() {
+            return Some(stream);
+        }
+        self.sockets
+            .insert(conn, Socket::new(stream, Arc::clone(bell)));
+        self.after.ring = true;
+        self.core.handle_connected(now, conn);
+        None
+    }
+
+    /// A connection could not be opened.
+    pub(crate) fn fail_open(&mut self, conn: ConnId, error: NetError, now: Instant) {
+        if self.opening.remove(&conn).is_some() {
+            self.core.handle_connect_failed(now, conn, error);
+        }
+    }
+
+    /// The peer of `conn` has sent everything.
+    pub(crate) fn end_reading(&mut self, conn: ConnId, now: Instant) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.reading = Reading::Ended;
+            self.core.handle_eof(now, conn);
+        }
+    }
+
+    /// The socket of `conn` takes bytes again.
+    pub(crate) fn unblock(&mut self, conn: ConnId, now: Instant) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.blocked = false;
+            self.flush(conn, now);
+        }
+    }
+
+    /// A call on the socket of `conn` did not work: it is closed.
+    pub(crate) fn lose(&mut self, conn: ConnId, error: &io::Error, now: Instant) {
+        if let Some(socket) = self.sockets.remove(&conn) {
+            self.after.closed.push(socket);
+            self.core.handle_closed(now, conn, NetError::from(error));
+        }
+    }
+
+    /// Nobody waits for this call any more.
+    pub(crate) fn forget_call(&mut self, call: CallId, now: Instant) {
+        match self.calls.remove(&call) {
+            Some(CallSlot::Waiting(waker)) => {
+                self.after.dropped.extend(waker);
+                self.core.cancel_call(now, call);
+            }
+            Some(CallSlot::Answered(_)) | None => {}
+        }
+    }
+
+    /// Nobody waits for this watch any more.
+    pub(crate) fn forget_watch(&mut self, watch: WatchId, now: Instant) {
+        let waker = self.watches.remove(&watch).flatten();
+        self.after.dropped.extend(waker);
+        self.core.cancel_watch(now, watch);
+        // What it still had to deliver, its end included, is of no use to anybody.
+        while self.core.poll_watch(watch).is_some() {}
+    }
+
+    fn flush(&mut self, conn: ConnId, now: Instant) {
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            return;
+        };
+        let flushed = socket.flush(&mut self.core, conn, now);
+        self.after.ring |= socket.changed;
+        if let Err(error) = flushed {
+            self.lose(conn, &error, now);
+        }
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        self.after.closed.extend(self.sockets.remove(&conn));
+        if self.opening.remove(&conn).is_some() {
+            // The driver holds what is being opened and has to let go of it.
+            self.after.ring = true;
+        }
+    }
+
+    fn set_reading(&mut self, conn: ConnId, reading: Reading) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.set_reading(reading);
+            self.after.ring |= reading == Reading::On;
+        }
+    }
+
+    fn answer(&mut self, call: CallId, result: Box<Result<Response, Error>>) {
+        // The answer of a call whose future was dropped finds no slot.
+        let Some(slot) = self.calls.get_mut(&call) else {
+            return;
+        };
+        if let CallSlot::Waiting(waker) = mem::replace(slot, CallSlot::Answered(result)) {
+            self.after.wakers.extend(waker);
+        }
+    }
+}
+
+/// What a visit leaves to be done once the lock is given back.
+#[derive(Debug, Default)]
+struct After {
+    /// To be called.
+    wakers: Vec<Waker>,
+    /// To be dropped without being called.
+    dropped: Vec<Waker>,
+    /// To be closed.
+    closed: Vec<Socket>,
+    /// Whether the driver has something to do.
+    ring: bool,
+}
+
+impl After {
+    fn run(self, bell: &Bell) {
+        for waker in self.wakers {
+            waker.wake();
+        }
+        if self.ring {
+            bell.ring();
+        }
+    }
+}
+
+/// What keeps a client alive: each `Client` and each `Watcher` holds it, the last one ends everything.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    /// The rest of the client.
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.shutdown();
+    }
+}

@@ -1,0 +1,166 @@
+//! One open socket: what is wanted of it, and the writing to it.
+//!
+//! Whoever has bytes for a socket writes them at once, without waiting for the driver's task, under
+//! the lock that guards the core whose bytes they are. Only where the socket takes no more does the
+//! driver wait for it. Reading is the driver's alone and needs no lock.
+
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use async_io::Async;
+use etcd_core::Client;
+use etcd_core::ConnId;
+use etcd_core::Instant;
+
+use crate::signal::Bell;
+use crate::signal::Signal;
+
+/// How many bytes one go of writing hands to a socket before it leaves the rest to the driver's next
+/// turn, so that one large request to a fast peer does not hold up everybody else.
+const WRITE_TURN_BYTES: usize = 1 << 20;
+
+/// A socket as the state knows it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// The socket itself, lent to the driver while it reads.
+    pub(crate) io: Arc<SocketIo>,
+    /// Whether it is to be read from.
+    pub(crate) reading: Reading,
+    /// Whether it took less than it was given and has to be waited for.
+    pub(crate) blocked: bool,
+    /// Whether the driver has to ask the reactor anew, because what is wanted has changed.
+    pub(crate) changed: bool,
+}
+
+/// Whether a socket is to be read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Yes.
+    On,
+    /// Not now: the core has all it may hold.
+    Paused,
+    /// No: the peer has sent everything.
+    Ended,
+}
+
+impl Socket {
+    /// A socket just opened, to be read from.
+    pub(crate) fn new(stream: Async<TcpStream>, bell: Arc<Bell>) -> Self {
+        let signal = Signal::new(bell);
+        let waker = Waker::from(Arc::clone(&signal));
+        let io = Arc::new(SocketIo {
+            stream,
+            signal,
+            waker,
+        });
+        Self {
+            io,
+            reading: Reading::On,
+            blocked: false,
+            changed: true,
+        }
+    }
+
+    /// Moves between reading and not reading, unless there is nothing left to read.
+    pub(crate) fn set_reading(&mut self, reading: Reading) {
+        if self.reading != Reading::Ended {
+            self.reading = reading;
+            self.changed |= reading == Reading::On;
+        }
+    }
+
+    /// Writes what the core has for `conn` until there is no more or the socket takes no more.
+    pub(crate) fn flush(
+        &mut self,
+        core: &mut Client,
+        conn: ConnId,
+        now: Instant,
+    ) -> io::Result<()> {
+        let mut written = 0;
+        while !self.blocked {
+            let bytes = core.transmit(conn);
+            if bytes.is_empty() {
+                break;
+            }
+            match self.io.stream.get_ref().write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(len) => {
+                    written += len;
+                    // A socket that took a part is full: asking again would only be told so.
+                    self.blocked = len < bytes.len() || written >= WRITE_TURN_BYTES;
+                    core.handle_written(now, conn, len);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.changed |= self.blocked;
+        Ok(())
+    }
+}
+
+/// A non-blocking socket and the waker the reactor calls for it.
+#[derive(Debug)]
+pub(crate) struct SocketIo {
+    stream: Async<TcpStream>,
+    /// What `waker` sets.
+    signal: Arc<Signal>,
+    /// The same for reading and writing.
+    waker: Waker,
+}
+
+impl SocketIo {
+    /// Whether something happened on it since this was last asked.
+    pub(crate) fn take_signal(&self) -> bool {
+        self.signal.take()
+    }
+
+    /// One read. `None` where there is nothing to read.
+    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            return match self.stream.get_ref().read(buf) {
+                Ok(len) => Ok(Some(len)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+        }
+    }
+
+    /// Asks the reactor to fire the signal once there is something to read.
+    pub(crate) fn await_readable(&self) -> io::Result<()> {
+        let polled = self
+            .stream
+            .poll_readable(&mut Context::from_waker(&self.waker));
+        self.fire_if_ready(polled)
+    }
+
+    /// Asks the reactor to fire the signal once the socket takes bytes again.
+    pub(crate) fn await_writable(&self) -> io::Result<()> {
+        let polled = self
+            .stream
+            .poll_writable(&mut Context::from_waker(&self.waker));
+        self.fire_if_ready(polled)
+    }
+
+    /// Has the driver look at the socket in its next turn.
+    pub(crate) fn fire(&self) {
+        self.waker.wake_by_ref();
+    }
+
+    fn fire_if_ready(&self, polled: Poll<io::Result<()>>) -> io::Result<()> {
+        match polled {
+            Poll::Ready(Ok(())) => self.fire(),
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+}

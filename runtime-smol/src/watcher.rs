@@ -1,0 +1,200 @@
+//! One watch, as a stream.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use etcd_core::Error;
+use etcd_core::Watch;
+use etcd_core::WatchBatch;
+use etcd_core::WatchEnd;
+use etcd_core::WatchEvent;
+use etcd_core::WatchId;
+use futures_core::FusedStream;
+use futures_core::Stream;
+
+use crate::shared::Handle;
+use crate::signal::replace_waker;
+
+/// One watch: a stream of what changed. Dropping it cancels the watch.
+///
+/// As a [`Stream`] it gives the changes, one batch for each revision, across any number of lost
+/// connections, without loss and without repeat. Where the watch cannot go on, the last item is the
+/// [`WatchEnd`] that says why; canceled or shut down on purpose, it just ends. What happens besides
+/// changes is told by [`Watcher::next_event`], which may be mixed with the stream.
+///
+/// It is `Unpin`, so `next()` of any `StreamExt` works on it as it is. A watcher keeps its client's
+/// connections alive, also when every [`Client`](crate::Client) is gone. One that is not read holds
+/// as many bytes as `Config::limits.watch_buffer_bytes` says; then the server is made to wait.
+///
+/// ```no_run
+/// use etcd_smol::{Client, Watch};
+/// use smol::stream::StreamExt;
+///
+/// # smol::block_on(async {
+/// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+/// let mut watcher = client.watch(Watch::prefix("/services/")).await?;
+/// while let Some(batch) = watcher.next().await {
+///     for event in batch?.events {
+///         println!("{event:?}");
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(()) });
+/// ```
+#[must_use = "dropping a watcher cancels its watch"]
+pub struct Watcher {
+    handle: Arc<Handle>,
+    watch: WatchId,
+    /// The store's revision when the server confirmed the watch; 0 before that.
+    created_revision: i64,
+    /// Whether the end was taken; then the state knows the watch no more.
+    ended: bool,
+}
+
+impl Watcher {
+    /// Opens a watch and waits until the server has confirmed it.
+    pub(crate) async fn open(handle: Arc<Handle>, watch: Watch) -> Result<Self, Error> {
+        let id = handle.shared.visit(|state, now| {
+            let id = state.core.watch(now, watch);
+            state.watches.insert(id, None);
+            id
+        });
+        let mut watcher = Self {
+            handle,
+            watch: id,
+            created_revision: 0,
+            ended: false,
+        };
+        loop {
+            match watcher.next_event().await {
+                Some(WatchEvent::Created { revision }) => {
+                    watcher.created_revision = revision;
+                    return Ok(watcher);
+                }
+                Some(WatchEvent::End(end)) => return Err(Error::from(end)),
+                // The core tells nothing of a watch before it says that it was created.
+                Some(_) => {}
+                None => return Err(Error::from(WatchEnd::Canceled)),
+            }
+        }
+    }
+
+    /// The store's revision when the server confirmed the watch. A watch without a start revision
+    /// delivers every change above it.
+    #[must_use]
+    pub fn created_revision(&self) -> i64 {
+        self.created_revision
+    }
+
+    /// The next thing that happens to the watch: changes, progress, a move to another connection,
+    /// and once its end; `None` after that.
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// ```no_run
+    /// use etcd_smol::{Client, Watch, WatchEvent};
+    ///
+    /// # smol::block_on(async {
+    /// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let mut watcher = client.watch(Watch::prefix("/services/")).await?;
+    /// while let Some(event) = watcher.next_event().await {
+    ///     match event {
+    ///         WatchEvent::Batch(batch) => println!("{} changes", batch.events.len()),
+    ///         WatchEvent::Progress { revision } => println!("nothing missed up to {revision}"),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    pub async fn next_event(&mut self) -> Option<WatchEvent> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Asks the server up to where the watch has delivered everything. The answer is a
+    /// [`WatchEvent::Progress`] from [`Watcher::next_event`].
+    pub fn request_progress(&self) {
+        self.handle
+            .shared
+            .visit(|state, now| state.core.request_progress(now, self.watch));
+    }
+
+    /// Ends the watch with [`WatchEnd::Canceled`], after what has already come for it.
+    pub fn cancel(&self) {
+        self.handle
+            .shared
+            .visit(|state, now| state.core.cancel_watch(now, self.watch));
+    }
+
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<WatchEvent>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let watch = self.watch;
+        let (event, old) = self.handle.shared.visit(|state, _| {
+            let event = state.core.poll_watch(watch);
+            let old = match event {
+                Some(WatchEvent::End(_)) => state.watches.remove(&watch).flatten(),
+                Some(_) => None,
+                None => {
+                    let waker = state.watches.entry(watch).or_default();
+                    replace_waker(waker, cx.waker())
+                }
+            };
+            (event, old)
+        });
+        drop(old);
+        let Some(event) = event else {
+            return Poll::Pending;
+        };
+        self.ended = matches!(event, WatchEvent::End(_));
+        Poll::Ready(Some(event))
+    }
+}
+
+impl Stream for Watcher {
+    type Item = Result<WatchBatch, WatchEnd>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let watcher = self.get_mut();
+        loop {
+            let Poll::Ready(event) = watcher.poll_event(cx) else {
+                return Poll::Pending;
+            };
+            return Poll::Ready(match event {
+                Some(WatchEvent::Batch(batch)) => Some(Ok(batch)),
+                Some(WatchEvent::End(WatchEnd::Canceled | WatchEnd::Shutdown)) | None => None,
+                Some(WatchEvent::End(end)) => Some(Err(end)),
+                Some(_) => continue,
+            });
+        }
+    }
+}
+
+impl FusedStream for Watcher {
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.handle
+                .shared
+                .visit(|state, now| state.forget_watch(self.watch, now));
+        }
+    }
+}
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher")
+            .field("watch", &self.watch)
+            .field("created_revision", &self.created_revision)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
