@@ -1,4 +1,6 @@
-//! The client users hold: one `async` method for each thing etcd can be asked.
+//! The client users hold: how it is made, how any call is made with it, how it ends.
+//!
+//! The methods for each single call are in `calls`.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -7,37 +9,10 @@ use std::sync::Arc;
 
 use etcd_core::Call;
 use etcd_core::CallOptions;
-use etcd_core::Compact;
-use etcd_core::CompactResponse;
 use etcd_core::Config;
 use etcd_core::ConfigError;
-use etcd_core::DeleteRange;
-use etcd_core::DeleteRangeResponse;
 use etcd_core::Error;
-use etcd_core::HealthRequest;
-use etcd_core::HealthResponse;
-use etcd_core::IntoBytes;
-use etcd_core::LeaseGrant;
-use etcd_core::LeaseGrantResponse;
-use etcd_core::LeaseKeepAlive;
-use etcd_core::LeaseKeepAliveResponse;
-use etcd_core::LeaseLeases;
-use etcd_core::LeaseLeasesResponse;
-use etcd_core::LeaseRevoke;
-use etcd_core::LeaseRevokeResponse;
-use etcd_core::LeaseTimeToLive;
-use etcd_core::LeaseTimeToLiveResponse;
-use etcd_core::Put;
-use etcd_core::PutResponse;
-use etcd_core::Range;
-use etcd_core::RangeResponse;
 use etcd_core::Stats;
-use etcd_core::StatusRequest;
-use etcd_core::StatusResponse;
-use etcd_core::Txn;
-use etcd_core::TxnResponse;
-use etcd_core::VersionRequest;
-use etcd_core::VersionResponse;
 use etcd_core::Watch;
 use smol::Executor;
 
@@ -208,157 +183,6 @@ impl Client {
     ) -> Result<C::Response, Error> {
         let response = Answer::submit(&self.handle.shared, call, options).await?;
         Ok(C::from_response(response).expect("the core answers each call with its own response"))
-    }
-
-    /// Reads a key, or a range of keys.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    ///
-    /// ```no_run
-    /// # smol::block_on(async {
-    /// # let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
-    /// use etcd_smol::Range;
-    ///
-    /// let one = client.get("foo").await?;
-    /// let some = client.get(Range::prefix("/services/").with_limit(10)).await?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
-    /// ```
-    pub async fn get(&self, range: impl Into<Range>) -> Result<RangeResponse, Error> {
-        self.call(range.into()).await
-    }
-
-    /// Writes a key. For options, make a [`Put`] and use [`Client::call`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    ///
-    /// ```no_run
-    /// # smol::block_on(async {
-    /// # let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
-    /// client.put("foo", "bar").await?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
-    /// ```
-    pub async fn put(
-        &self,
-        key: impl IntoBytes,
-        value: impl IntoBytes,
-    ) -> Result<PutResponse, Error> {
-        self.call(Put::new(key, value)).await
-    }
-
-    /// Deletes a key, or a range of keys.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    ///
-    /// ```no_run
-    /// # smol::block_on(async {
-    /// # let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
-    /// use etcd_smol::DeleteRange;
-    ///
-    /// client.delete("foo").await?;
-    /// client.delete(DeleteRange::prefix("/services/")).await?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
-    /// ```
-    pub async fn delete(
-        &self,
-        range: impl Into<DeleteRange>,
-    ) -> Result<DeleteRangeResponse, Error> {
-        self.call(range.into()).await
-    }
-
-    /// Compares, then does one list of operations or the other, as one revision.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn txn(&self, txn: Txn) -> Result<TxnResponse, Error> {
-        self.call(txn).await
-    }
-
-    /// Forgets everything older than `revision`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn compact(&self, revision: i64) -> Result<CompactResponse, Error> {
-        self.call(Compact::new(revision)).await
-    }
-
-    /// Grants a lease that lives for `ttl_seconds` unless it is kept alive.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn lease_grant(&self, ttl_seconds: i64) -> Result<LeaseGrantResponse, Error> {
-        self.call(LeaseGrant::new(ttl_seconds)).await
-    }
-
-    /// Revokes a lease, which deletes the keys attached to it.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn lease_revoke(&self, id: i64) -> Result<LeaseRevokeResponse, Error> {
-        self.call(LeaseRevoke::new(id)).await
-    }
-
-    /// Renews a lease once.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn lease_keep_alive_once(&self, id: i64) -> Result<LeaseKeepAliveResponse, Error> {
-        self.call(LeaseKeepAlive::new(id)).await
-    }
-
-    /// How long a lease has to live.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn lease_time_to_live(&self, id: i64) -> Result<LeaseTimeToLiveResponse, Error> {
-        self.call(LeaseTimeToLive::new(id)).await
-    }
-
-    /// All leases there are.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn leases(&self) -> Result<LeaseLeasesResponse, Error> {
-        self.call(LeaseLeases::new()).await
-    }
-
-    /// What one member says of itself: version, leader, size of its store.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn status(&self) -> Result<StatusResponse, Error> {
-        self.call(StatusRequest::new()).await
-    }
-
-    /// The versions of a server and its cluster.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn version(&self) -> Result<VersionResponse, Error> {
-        self.call(VersionRequest::new()).await
-    }
-
-    /// Whether a server can serve.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Client::call`].
-    pub async fn health(&self) -> Result<HealthResponse, Error> {
-        self.call(HealthRequest::new()).await
     }
 
     /// Opens a watch. Returns once the server has confirmed it.

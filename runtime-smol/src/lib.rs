@@ -43,6 +43,7 @@
 //! ends the driver.
 
 mod answer;
+mod calls;
 mod client;
 mod clock;
 mod connect;
