@@ -6,7 +6,6 @@
 //!
 //! ```no_run
 //! use etcd_smol::{Client, Range, Watch};
-//! use smol::stream::StreamExt;
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     smol::block_on(async {

@@ -32,7 +32,6 @@ use crate::signal::replace_waker;
 ///
 /// ```no_run
 /// use etcd_smol::{Client, Watch};
-/// use smol::stream::StreamExt;
 ///
 /// # smol::block_on(async {
 /// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
@@ -89,6 +88,26 @@ impl Watcher {
         self.created_revision
     }
 
+    /// The next changes: all of one revision. An end other than the user's own is one error, and
+    /// `None` comes after it. The same as the [`Stream`] gives, without its traits.
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// ```no_run
+    /// use etcd_smol::{Client, Watch};
+    ///
+    /// # smol::block_on(async {
+    /// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let mut watch = client.watch(Watch::prefix("/services/")).await?;
+    /// while let Some(batch) = watch.next().await {
+    ///     println!("{:?}", batch?.events);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    pub async fn next(&mut self) -> Option<Result<WatchBatch, WatchEnd>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
     /// The next thing that happens to the watch: changes, progress, a move to another connection,
     /// and once its end; `None` after that.
     ///
@@ -121,7 +140,7 @@ impl Watcher {
             .visit(|state, now| state.core.request_progress(now, self.watch));
     }
 
-    /// Ends the watch with [`WatchEnd::Canceled`], after what has already come for it.
+    /// Ends the watch: nothing more comes from it but [`WatchEnd::Canceled`].
     pub fn cancel(&self) {
         self.handle
             .shared
