@@ -83,7 +83,6 @@ fn run() -> Result<(), Failure> {
                 Output::Pause(conn) => driver.set_paused(conn, true),
                 Output::Resume(conn) => driver.set_paused(conn, false),
                 Output::Event(event) => demo.handle_event(&mut driver, event)?,
-                order => return Err(format!("the core gave an unknown order: {order:?}").into()),
             }
         }
         // Only now, with nothing left to hand out, is it the time to end.

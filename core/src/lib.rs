@@ -35,6 +35,9 @@ mod rng;
 mod time;
 mod wire;
 
+pub use bytes;
+pub use http;
+
 pub use api::{
     Call, Compact, CompactResponse, Compare, CompareOperand, CompareResult, CompareWith,
     DeleteRange, DeleteRangeResponse, EventKind, HealthRequest, HealthResponse, IntoBytes,

@@ -138,8 +138,8 @@ impl State {
                     let waiting = self.watches.get_mut(&watch).and_then(Option::take);
                     self.after.wakers.extend(waiting);
                 }
-                // Core and driver are of one version; there are no others.
-                _ => {}
+                // Core and driver are of one version; there are no other events.
+                Output::Event(_) => {}
             }
         }
         // The driver sleeps too long. Where it would wake too early it is left to do so: that costs

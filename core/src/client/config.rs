@@ -17,7 +17,7 @@ use crate::wire::gateway::ApiPrefix;
 /// use etcd_core::Config;
 ///
 /// let mut config = Config::new(["http://127.0.0.1:2379", "http://127.0.0.1:22379"])?;
-/// config.connect_timeout = Duration::from_secs(2);
+/// config.connect_timeout = Duration::from_secs(1);
 /// assert_eq!(config.max_connections, 8);
 /// # Ok::<(), etcd_core::ConfigError>(())
 /// ```
@@ -30,7 +30,8 @@ pub struct Config {
     pub api_prefix: ApiPrefix,
     /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// How long opening one connection may take, name look-up included. 5 s (rule T-2).
+    /// How long opening one connection may take, name look-up included. 2 s: less than half of a
+    /// read's deadline, so that a second endpoint is tried within it.
     pub connect_timeout: Duration,
     /// The deadline of a call that only reads, and of a watch's first confirmation. 5 s (rule R-8).
     pub read_timeout: Duration,
@@ -38,7 +39,8 @@ pub struct Config {
     /// write ends in the server's answer and not in doubt (rule R-8).
     pub write_timeout: Duration,
     /// How long a server may take to confirm a watch on an open connection before the client leaves
-    /// that connection. 5 s; the gateway never answers a watch it could not read (gateway.md 7.3).
+    /// that connection. 2 s, for the same reason; the gateway never answers a watch it could not read
+    /// (gateway.md 7.3).
     pub watch_created_timeout: Duration,
     /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
     pub max_connections: usize,
@@ -116,10 +118,10 @@ impl Config {
             endpoints,
             api_prefix: ApiPrefix::default(),
             headers: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(8),
-            watch_created_timeout: Duration::from_secs(5),
+            watch_created_timeout: Duration::from_secs(2),
             max_connections: 8,
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),

@@ -368,7 +368,7 @@ impl Client {
     /// # use etcd_core::{Client, Config, Instant, Put};
     /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
     /// client.call(Instant::ZERO, Put::new("k", "v"));
-    /// assert_eq!(client.poll_timeout(), Some(Instant::ZERO + Duration::from_secs(5)));
+    /// assert_eq!(client.poll_timeout(), Some(Instant::ZERO + Duration::from_secs(2)));
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     #[must_use]

@@ -30,7 +30,10 @@ use crate::id::WatchId;
 /// # Ok::<(), etcd_core::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a driver that does not know an order is broken, and must not compile"
+)]
 pub enum Output {
     /// Open a connection, then say `handle_connected` or `handle_connect_failed`.
     Connect {

@@ -131,6 +131,12 @@ impl From<&std::io::Error> for NetError {
     }
 }
 
+impl From<std::io::Error> for NetError {
+    fn from(error: std::io::Error) -> Self {
+        Self::from(&error)
+    }
+}
+
 impl fmt::Display for NetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -157,7 +163,8 @@ pub enum NetErrorKind {
     TimedOut,
     /// There is no way to that host.
     Unreachable,
-    /// The host name has no address.
+    /// The host name has no address. No kind of the standard library's errors says so: a driver
+    /// that looks names up itself does.
     NameNotFound,
     /// Something else; the message says what.
     Other,

@@ -196,7 +196,15 @@ impl fmt::Display for FrameError {
     }
 }
 
-impl core::error::Error for FrameError {}
+impl core::error::Error for FrameError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Status(status) => Some(status),
+            Self::Json(error) => Some(error),
+            Self::Limit(limit) => Some(limit),
+        }
+    }
+}
 
 impl From<AnswerError> for FrameError {
     fn from(error: AnswerError) -> Self {
