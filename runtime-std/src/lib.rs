@@ -1,1 +1,64 @@
 //! A blocking etcd v3 client: no async runtime, the calling thread drives the sockets.
+//!
+//! ```no_run
+//! use etcd_std::{Client, Compare, Put, Range, Txn, Watch};
+//!
+//! let client = Client::connect(["http://127.0.0.1:2379"])?;
+//! client.put("foo", "bar")?;
+//! let answer = client.get(Range::prefix("/services/").with_limit(10))?;
+//!
+//! let txn = Txn::new().when([Compare::version("k").eq(0)]).and_then([Put::new("k", "v")]);
+//! let won = client.txn(txn)?.succeeded();
+//!
+//! for batch in client.watch(Watch::prefix("/services/"))? {
+//!     println!("{:?}", batch?.events);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Everything that etcd is about is decided in [`etcd_core`], whose types are re-exported here; this
+//! crate only carries bytes between it and the sockets.
+//!
+//! # Threads
+//!
+//! * A call does not leave the thread that makes it: that thread writes the request, waits for the
+//!   sockets and reads the answer. Of several threads that call at once, one reads for all.
+//! * A thread blocked in a [`Watcher`] does the same.
+//! * While no thread is in here and there are watches, one helper thread (`etcd-std-helper`) looks
+//!   after them. It is started when it is first needed.
+//! * Host names are looked up on threads of their own (`etcd-std-lookup`), which end with the answer.
+//! * When the last [`Client`] and the last [`Watcher`] are dropped, sockets and helper are gone.
+//!
+//! # Time
+//!
+//! Deadlines are in [`Config`] and, for one call, in [`CallOptions`]. They are measured by
+//! [`std::time::Instant`], which on Linux and macOS stands still while the machine is suspended.
+
+mod calls;
+mod client;
+mod clock;
+mod helper;
+mod poll;
+mod roles;
+mod serve;
+mod shared;
+mod socket;
+mod watcher;
+
+pub use client::Client;
+pub use watcher::Elapsed;
+pub use watcher::Watcher;
+
+pub use etcd_core;
+pub use etcd_core::{
+    Applied, Call, CallOptions, Cause, CloseReason, Code, Compact, CompactResponse, Compare,
+    CompareOperand, CompareResult, CompareWith, Config, ConfigError, DeleteRange,
+    DeleteRangeResponse, Endpoint, Error, EventKind, HealthRequest, HealthResponse, HttpError,
+    IntoBytes, JsonError, KeyRange, KeyValue, Known, KvEvent, LeaseGrant, LeaseGrantResponse,
+    LeaseKeepAlive, LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke,
+    LeaseRevokeResponse, LeaseStatus, LeaseTimeToLive, LeaseTimeToLiveResponse, Limit, Limits,
+    Misuse, NetError, NetErrorKind, Phase, ProtocolError, Put, PutResponse, Range, RangeResponse,
+    Response, ResponseHeader, Rpc, SortOrder, SortTarget, Stats, Status, StatusRequest,
+    StatusResponse, Txn, TxnOp, TxnOpResponse, TxnResponse, VersionRequest, VersionResponse, Watch,
+    WatchBatch, WatchEnd, WatchEvent, WatchFilter,
+};

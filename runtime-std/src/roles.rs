@@ -1,0 +1,225 @@
+//! Who drives: the thread that wants an answer does so itself.
+//!
+//! A thread that waits for something (a call's answer, a watch's next event) takes the role if it is
+//! free: it waits for the sockets without the lock, feeds the core, carries out its orders, and goes
+//! on until its own answer is there. If another thread has the role, it parks until its answer is
+//! there or the role is free. A leaving driver rouses one parked thread, or, where there is none and
+//! something must be looked after, the helper.
+//!
+//! ```text
+//!  caller alone     lock · command · write ─ poll ─ lock · read · answer
+//!  several callers  one polls and reads for all; each writes its own request and parks
+//!  nobody           the helper polls, but only after a moment of quiet
+//! ```
+//!
+//! No role is ever promised: a roused thread finds it free or taken, and parks again if it is taken.
+//! The rule a change must keep: **whoever stops waiting calls `hand_on`**.
+
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::time::Duration;
+
+use etcd_core::Call;
+use etcd_core::CallOptions;
+use etcd_core::Error;
+use etcd_core::Instant;
+use etcd_core::Response;
+use etcd_core::Watch;
+use etcd_core::WatchEvent;
+use etcd_core::WatchId;
+
+use crate::shared::Key;
+use crate::shared::Leader;
+use crate::shared::Locked;
+use crate::shared::Role;
+use crate::shared::Shared;
+use crate::shared::State;
+
+impl Shared {
+    /// Makes a call and waits for its result.
+    pub(crate) fn call<C: Call>(&self, call: C, options: CallOptions) -> Result<Response, Error> {
+        let (mut locked, now) = self.begin();
+        let id = locked.core.call_with(now, call, options);
+        locked.answers.insert(id, None);
+        // The request goes out here, from this thread.
+        locked.drain(now);
+
+        let result = self.wait(locked, now, Key::Call(id), None, |state, _| {
+            state.answers.get_mut(&id)?.take()
+        });
+        let Some(result) = result else {
+            unreachable!("a wait without a time limit ends with an answer");
+        };
+        *result
+    }
+
+    /// Opens a watch and waits for its first event.
+    pub(crate) fn watch(&self, watch: Watch) -> (WatchId, WatchEvent) {
+        let (mut locked, now) = self.begin();
+        let id = locked.core.watch(now, watch);
+        locked.watches += 1;
+        locked.drain(now);
+
+        let first = self.wait(locked, now, Key::Watch(id), None, |state, now| {
+            state.next_of(now, id)
+        });
+        let Some(first) = first else {
+            unreachable!("a wait without a time limit ends with an event");
+        };
+        (id, first)
+    }
+
+    /// Waits for the next event of a watch, until `until` at the latest.
+    pub(crate) fn next_event(&self, watch: WatchId, until: Option<Instant>) -> Option<WatchEvent> {
+        let locked = self.lock();
+        let now = self.clock.now();
+        self.wait(locked, now, Key::Watch(watch), until, |state, now| {
+            state.next_of(now, watch)
+        })
+    }
+
+    /// Tells the core something that nobody waits for.
+    pub(crate) fn command(&self, command: impl FnOnce(&mut State, Instant)) {
+        let (mut locked, now) = self.begin();
+        command(&mut locked, now);
+        locked.drain(now);
+        locked.hand_on();
+    }
+
+    /// Takes the lock to give the core something to do.
+    fn begin(&self) -> (Locked<'_>, Instant) {
+        let mut locked = self.lock();
+        let now = self.clock.now();
+        let unseen = locked.leader == Leader::Nobody && !locked.sockets.is_empty();
+        if unseen && now - locked.looked > FRESH {
+            locked.catch_up(now, self.waker(Role::Caller));
+        }
+        (locked, now)
+    }
+
+    /// Waits until `ready` gives something, driving the sockets if nobody else does. `None` only
+    /// when `until` has passed, after a look at the sockets.
+    fn wait<'a, T>(
+        &'a self,
+        mut locked: Locked<'a>,
+        mut now: Instant,
+        key: Key,
+        until: Option<Instant>,
+        mut ready: impl FnMut(&mut State, Instant) -> Option<T>,
+    ) -> Option<T> {
+        let mut looked = false;
+        loop {
+            // What was waited for is there, or the time for it is up.
+            let found = ready(&mut locked, now);
+            if found.is_some() || looked && until.is_some_and(|until| until <= now) {
+                if let Key::Call(call) = key {
+                    locked.answers.remove(&call);
+                }
+                locked.leave(key);
+                return found;
+            }
+            looked = true;
+
+            // The role is free, or the helper's, who makes room for any caller: take it.
+            match locked.leader {
+                Leader::Nobody | Leader::Helper => {
+                    locked.leader = Leader::Caller(key);
+                    locked.tenures += 1;
+                }
+                Leader::Caller(_) => {}
+            }
+            if locked.leader == Leader::Caller(key) {
+                (locked, now) = self.drive(locked, now, Role::Caller, until);
+            } else {
+                let thread = Arc::new(Condvar::new());
+                locked.parked.insert(key, Arc::clone(&thread));
+                locked.park(&thread, until.map(|until| until - now));
+                locked.parked.remove(&key);
+                now = self.clock.now();
+            }
+        }
+    }
+
+    /// One round of driving: waits for the sockets or the next deadline, then serves them. The
+    /// caller has the role. Returns the time after it.
+    pub(crate) fn drive<'a>(
+        &'a self,
+        mut locked: Locked<'a>,
+        now: Instant,
+        role: Role,
+        until: Option<Instant>,
+    ) -> (Locked<'a>, Instant) {
+        // Wait for the core's next deadline, or the caller's if that comes first.
+        let due = locked.core.poll_timeout();
+        let until = match (due, until) {
+            (Some(due), Some(until)) => Some(due.min(until)),
+            (due, until) => due.or(until),
+        };
+        let mut set = locked.take_set();
+        locked.wait_begins(role, until);
+
+        // From here the lock is free, and other threads may write, close, and end this wait.
+        drop(locked);
+        self.waker(role)
+            .wait(&mut set, until.map(|until| until - now));
+
+        let mut locked = self.lock();
+        let now = self.clock.now();
+        if locked.wait_ended(role) {
+            self.waker(role).clear();
+        }
+        // A helper that lost the role meanwhile leaves what it found to the one who has it.
+        if role == Role::Caller || locked.leader == Leader::Helper {
+            locked.found(now, &set);
+        }
+        locked.put_set(set);
+        (locked, now)
+    }
+}
+
+impl State {
+    /// Ends a watch whose owner wants nothing more of it.
+    pub(crate) fn drop_watch(&mut self, now: Instant, watch: WatchId) {
+        self.core.cancel_watch(now, watch);
+        // What it still had to deliver goes with it.
+        while let Some(event) = self.next_of(now, watch) {
+            drop(event);
+        }
+    }
+
+    /// The next event of a watch, if there is one.
+    fn next_of(&mut self, now: Instant, watch: WatchId) -> Option<WatchEvent> {
+        let event = self.core.poll_watch(watch)?;
+        if matches!(event, WatchEvent::End(_)) {
+            self.watches -= 1;
+        }
+        // There may be room again for what the server holds back.
+        self.drain(now);
+        Some(event)
+    }
+
+    /// The thread that waited for this stops waiting.
+    fn leave(&mut self, key: Key) {
+        if self.leader == Leader::Caller(key) {
+            self.leader = Leader::Nobody;
+        }
+        self.hand_on();
+    }
+
+    /// Finds somebody for the role if nobody has it and somebody should.
+    pub(crate) fn hand_on(&mut self) {
+        if self.leader != Leader::Nobody {
+            return;
+        }
+        if let Some(thread) = self.parked.values().next() {
+            let thread = Arc::clone(thread);
+            self.wake(thread);
+        } else if self.needs_service() {
+            self.call_helper();
+        }
+    }
+}
+
+/// How long a look at the sockets counts as fresh. A server that closes a connection does so for
+/// having been idle, or restarted: both take longer.
+const FRESH: Duration = Duration::from_millis(1);

@@ -1,0 +1,295 @@
+//! Between the core and the sockets: carrying out what the core orders, telling it what became of
+//! it.
+//!
+//! Nothing here waits, and nothing here knows what the bytes mean. A connection that has failed is
+//! forgotten here at once; the core's own word on it finds nothing left to close.
+
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use std::vec;
+
+use etcd_core::CallId;
+use etcd_core::ConnId;
+use etcd_core::Endpoint;
+use etcd_core::Error;
+use etcd_core::Event;
+use etcd_core::Instant;
+use etcd_core::NetError;
+use etcd_core::NetErrorKind;
+use etcd_core::Output;
+use etcd_core::Response;
+
+use crate::poll::Entry;
+use crate::poll::Set;
+use crate::poll::Waker;
+use crate::shared::Key;
+use crate::shared::State;
+use crate::socket;
+use crate::socket::Reading;
+use crate::socket::Received;
+use crate::socket::Socket;
+
+impl State {
+    /// Carries out everything the core has ordered.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Connect { conn, endpoint } => self.open(now, conn, &endpoint),
+                Output::Transmit(conn) => self.transmit(now, conn),
+                Output::Close(conn) => self.forget(conn),
+                Output::Pause(conn) => self.set_reading(conn, Reading::Paused),
+                Output::Resume(conn) => self.set_reading(conn, Reading::On),
+                Output::Event(Event::Answered { call, result }) => self.answered(call, result),
+                Output::Event(Event::Watch(watch)) => self.rouse(Key::Watch(watch)),
+                // An order of a later core that this driver does not know.
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells the core what a wait has found, and the time.
+    pub(crate) fn found(&mut self, now: Instant, set: &Set) {
+        for &(conn, ready) in &set.ready {
+            if ready.write {
+                self.writable(now, conn);
+            }
+            if ready.read {
+                self.receive(now, conn);
+            }
+        }
+        if self.core.poll_timeout().is_some_and(|due| due <= now) {
+            self.core.handle_timeout(now);
+        }
+        self.drain(now);
+        self.looked = now;
+    }
+
+    /// Looks at the sockets once, without waiting; nobody drives.
+    pub(crate) fn catch_up(&mut self, now: Instant, waker: &Waker) {
+        let mut set = self.take_set();
+        waker.wait(&mut set, Some(Duration::ZERO));
+        self.found(now, &set);
+        self.put_set(set);
+    }
+
+    /// The sockets to wait for, as they are now.
+    pub(crate) fn take_set(&mut self) -> Set {
+        if let Some(set) = self.set.take() {
+            if set.version == self.version {
+                return set;
+            }
+        }
+        let entries = self.sockets.iter().filter_map(|(&conn, socket)| {
+            let (stream, interest) = socket.interest()?;
+            Some(Entry {
+                conn,
+                stream: Arc::clone(stream),
+                interest,
+            })
+        });
+        Set {
+            version: self.version,
+            entries: entries.collect(),
+            ready: Vec::new(),
+        }
+    }
+
+    /// Keeps a set for the next wait, if it still fits; a set also keeps its sockets open.
+    pub(crate) fn put_set(&mut self, set: Set) {
+        if set.version == self.version {
+            self.set = Some(set);
+        }
+    }
+
+    /// The addresses of a host name have come, or have not.
+    fn resolved(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        found: io::Result<vec::IntoIter<SocketAddr>>,
+    ) {
+        if !matches!(self.sockets.get(&conn), Some(Socket::Resolving)) {
+            return;
+        }
+        match found {
+            Ok(addresses) => self.connect(now, conn, addresses),
+            Err(error) => {
+                let error = NetError::new(NetErrorKind::NameNotFound, error.to_string());
+                self.connect_failed(now, conn, error);
+            }
+        }
+        self.drain(now);
+    }
+
+    /// Opens a connection: at once where the host is an address, else when its name is looked up.
+    fn open(&mut self, now: Instant, conn: ConnId, endpoint: &Endpoint) {
+        if let Some(address) = socket::literal(endpoint.host()) {
+            let address = SocketAddr::new(address, endpoint.port());
+            self.connect(now, conn, vec![address].into_iter());
+            return;
+        }
+
+        // Looking up a name can take seconds and cannot be ended, so it has a thread of its own,
+        // which holds nothing of the client's.
+        self.sockets.insert(conn, Socket::Resolving);
+        let me = self.me.clone();
+        let host = endpoint.host().to_owned();
+        let port = endpoint.port();
+        let spawned = thread::Builder::new()
+            .name("etcd-std-lookup".to_owned())
+            .spawn(move || {
+                let found = (host.as_str(), port).to_socket_addrs();
+                if let Some(shared) = me.upgrade() {
+                    let now = shared.clock.now();
+                    let mut locked = shared.lock();
+                    locked.resolved(now, conn, found);
+                    // The call that wanted the connection may be gone, and its thread with it.
+                    locked.hand_on();
+                }
+            });
+        if let Err(error) = spawned {
+            self.connect_failed(now, conn, NetError::from(&error));
+        }
+    }
+
+    /// Connects to one of these addresses.
+    fn connect(&mut self, now: Instant, conn: ConnId, addresses: vec::IntoIter<SocketAddr>) {
+        match Socket::connect(addresses) {
+            Ok(socket) => {
+                self.sockets.insert(conn, socket);
+                self.version += 1;
+            }
+            Err(error) => self.connect_failed(now, conn, NetError::from(&error)),
+        }
+    }
+
+    /// Tells the core that a connection cannot be opened.
+    fn connect_failed(&mut self, now: Instant, conn: ConnId, error: NetError) {
+        self.forget(conn);
+        self.core.handle_connect_failed(now, conn, error);
+    }
+
+    /// A socket has an outcome of connecting, or room for more bytes.
+    fn writable(&mut self, now: Instant, conn: ConnId) {
+        match self.sockets.get_mut(&conn) {
+            Some(Socket::Connecting { stream, rest }) => match socket::outcome(stream) {
+                None => {}
+                Some(Ok(())) => {
+                    let stream = Arc::clone(stream);
+                    let open = Socket::Open {
+                        stream,
+                        reading: Reading::On,
+                        blocked: false,
+                    };
+                    self.sockets.insert(conn, open);
+                    self.version += 1;
+                    self.core.handle_connected(now, conn);
+                }
+                // The next address, if there is one; else this is why it failed.
+                Some(Err(error)) if rest.len() == 0 => {
+                    self.connect_failed(now, conn, NetError::from(&error));
+                }
+                Some(Err(_)) => {
+                    let rest = mem::take(rest);
+                    self.connect(now, conn, rest);
+                }
+            },
+            Some(Socket::Open { .. }) => self.transmit(now, conn),
+            Some(Socket::Resolving) | None => {}
+        }
+    }
+
+    /// Gives a socket what the core has for it, as much as it takes.
+    fn transmit(&mut self, now: Instant, conn: ConnId) {
+        let Some(Socket::Open {
+            stream, blocked, ..
+        }) = self.sockets.get_mut(&conn)
+        else {
+            return;
+        };
+        let full = loop {
+            let bytes = self.core.transmit(conn);
+            if bytes.is_empty() {
+                break false;
+            }
+            match socket::send(stream, bytes) {
+                Ok(Some(len)) => self.core.handle_written(now, conn, len),
+                Ok(None) => break true,
+                Err(error) => {
+                    // What the server said before it closed may be the answer.
+                    self.receive(now, conn);
+                    self.failed(now, conn, &error);
+                    return;
+                }
+            }
+        };
+        if *blocked != full {
+            *blocked = full;
+            self.version += 1;
+        }
+    }
+
+    /// Gives the core what a socket has, one buffer at the most: the core may want no more of it,
+    /// and the other sockets have their turn first. The next wait finds what is left at once.
+    fn receive(&mut self, now: Instant, conn: ConnId) {
+        let Some(Socket::Open {
+            stream,
+            reading: reading @ Reading::On,
+            ..
+        }) = self.sockets.get_mut(&conn)
+        else {
+            return;
+        };
+        match socket::receive(stream, &mut self.buf) {
+            Ok(Received::Bytes(len)) => self.core.handle_received(now, conn, &self.buf[..len]),
+            Ok(Received::Nothing) => {}
+            Ok(Received::Eof) => {
+                *reading = Reading::Ended;
+                self.version += 1;
+                self.core.handle_eof(now, conn);
+            }
+            Err(error) => self.failed(now, conn, &error),
+        }
+    }
+
+    /// Tells the core that a socket is of no use any more.
+    fn failed(&mut self, now: Instant, conn: ConnId, error: &io::Error) {
+        if self.sockets.contains_key(&conn) {
+            self.forget(conn);
+            self.core.handle_closed(now, conn, NetError::from(error));
+        }
+    }
+
+    /// Closes a socket, unless a thread waits on it right now: that one will, once woken.
+    fn forget(&mut self, conn: ConnId) {
+        if self.sockets.remove(&conn).is_some() {
+            self.version += 1;
+            // The set kept for the next wait would keep the socket open.
+            self.set = None;
+        }
+    }
+
+    /// Drops or restores the read interest of a socket.
+    fn set_reading(&mut self, conn: ConnId, wanted: Reading) {
+        if let Some(Socket::Open { reading, .. }) = self.sockets.get_mut(&conn) {
+            if *reading != Reading::Ended && *reading != wanted {
+                *reading = wanted;
+                self.version += 1;
+            }
+        }
+    }
+
+    /// Keeps a result for the thread that waits for it.
+    fn answered(&mut self, call: CallId, result: Box<Result<Response, Error>>) {
+        // A call that nobody waits for any more has no place.
+        if let Some(place) = self.answers.get_mut(&call) {
+            *place = Some(result);
+            self.rouse(Key::Call(call));
+        }
+    }
+}

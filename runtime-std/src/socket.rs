@@ -1,0 +1,170 @@
+//! One socket of the driver: how it is opened, what it is waited for, how it is read and written.
+//!
+//! ```text
+//! Resolving ──addresses──► Connecting ──writable──► Open
+//!                            └─ refused: the next address ─┘ none left: the connection has failed
+//! ```
+//!
+//! Everything here returns at once; waiting is the business of `poll`. A socket knows nothing of
+//! what its bytes mean.
+
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::vec;
+
+use socket2::Domain;
+use socket2::Protocol;
+use socket2::Type;
+
+use crate::poll::Interest;
+
+/// A socket, from the core's order to connect until it is closed.
+pub(crate) enum Socket {
+    /// A thread of its own is asking for the addresses of a host name.
+    Resolving,
+    /// The system is connecting to one address.
+    Connecting {
+        /// The socket so far.
+        stream: Arc<TcpStream>,
+        /// The addresses to try when this one fails.
+        rest: vec::IntoIter<SocketAddr>,
+    },
+    /// Connected.
+    Open {
+        /// The connected socket.
+        stream: Arc<TcpStream>,
+        /// Whether the core wants its bytes.
+        reading: Reading,
+        /// Whether the core has bytes that the socket would not take.
+        blocked: bool,
+    },
+}
+
+/// Whether a socket is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As bytes come.
+    On,
+    /// Not now: the core has all it may hold.
+    Paused,
+    /// No more: the peer has said all it had to say.
+    Ended,
+}
+
+/// What one read gave.
+pub(crate) enum Received {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// Nothing for now.
+    Nothing,
+    /// The peer will say nothing more.
+    Eof,
+}
+
+impl Socket {
+    /// Begins to connect to the first of the addresses that can be tried at all.
+    pub(crate) fn connect(mut rest: vec::IntoIter<SocketAddr>) -> io::Result<Self> {
+        let mut last = None;
+        while let Some(address) = rest.next() {
+            match begin(address) {
+                Ok(stream) => {
+                    let stream = Arc::new(stream);
+                    return Ok(Self::Connecting { stream, rest });
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "host has no address")))
+    }
+
+    /// What to wait for, if for anything.
+    pub(crate) fn interest(&self) -> Option<(&Arc<TcpStream>, Interest)> {
+        let (stream, read, write) = match self {
+            Self::Resolving => return None,
+            Self::Connecting { stream, .. } => (stream, false, true),
+            Self::Open {
+                stream,
+                reading,
+                blocked,
+            } => (stream, *reading == Reading::On, *blocked),
+        };
+        (read || write).then_some((stream, Interest { read, write }))
+    }
+}
+
+/// Begins to connect, without waiting for the outcome.
+fn begin(address: SocketAddr) -> io::Result<TcpStream> {
+    let domain = Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    // A request is written whole, so holding back its last packet could only delay it.
+    socket.set_tcp_nodelay(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if !is_under_way(&error) => Err(error),
+        _ => Ok(socket.into()),
+    }
+}
+
+/// Whether a connect that does not wait has begun all the same.
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS) {
+        return true;
+    }
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+/// The outcome of connecting: `None` while there is none.
+pub(crate) fn outcome(stream: &TcpStream) -> Option<io::Result<()>> {
+    match stream.take_error() {
+        Ok(Some(error)) | Err(error) => return Some(Err(error)),
+        Ok(None) => {}
+    }
+    // No error and no peer: the wake-up came for no reason.
+    match stream.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => None,
+        _ => Some(Ok(())),
+    }
+}
+
+/// Reads once, without waiting.
+pub(crate) fn receive(mut stream: &TcpStream, buf: &mut [u8]) -> io::Result<Received> {
+    loop {
+        match stream.read(buf) {
+            Ok(0) => return Ok(Received::Eof),
+            Ok(len) => return Ok(Received::Bytes(len)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Received::Nothing);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes once, without waiting: how many bytes the socket took, at least one, or `None` if it has
+/// no room.
+pub(crate) fn send(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<Option<usize>> {
+    loop {
+        match stream.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(len) => return Ok(Some(len)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The address that a host written as one is; a name has to be looked up.
+pub(crate) fn literal(host: &str) -> Option<IpAddr> {
+    host.parse().ok()
+}
