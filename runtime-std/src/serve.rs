@@ -46,8 +46,8 @@ impl State {
                 Output::Resume(conn) => self.set_reading(conn, Reading::On),
                 Output::Event(Event::Answered { call, result }) => self.answered(call, result),
                 Output::Event(Event::Watch(watch)) => self.rouse(Key::Watch(watch)),
-                // An order of a later core that this driver does not know.
-                _ => {}
+                // Core and driver are of one version; there are no other events.
+                Output::Event(_) => {}
             }
         }
     }
