@@ -43,10 +43,10 @@ pub use api::{
     DeleteRange, DeleteRangeResponse, EventKind, HealthRequest, HealthResponse, IntoBytes,
     KeyRange, KeyValue, KvEvent, LeaseGrant, LeaseGrantResponse, LeaseKeepAlive,
     LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse,
-    LeaseStatus, LeaseTimeToLive, LeaseTimeToLiveResponse, Put, PutResponse, Range, RangeResponse,
-    Response, ResponseHeader, Rpc, SortOrder, SortTarget, StatusRequest, StatusResponse, Txn,
-    TxnOp, TxnOpResponse, TxnResponse, VersionRequest, VersionResponse, Watch, WatchFilter,
-    WatchRequest, WatchResponse,
+    LeaseStatus, LeaseTimeToLive, LeaseTimeToLiveResponse, Message, Put, PutResponse, Range,
+    RangeResponse, Response, ResponseHeader, Rpc, SortOrder, SortTarget, StatusRequest,
+    StatusResponse, Txn, TxnOp, TxnOpResponse, TxnResponse, VersionRequest, VersionResponse, Watch,
+    WatchFilter, WatchRequest, WatchResponse,
 };
 pub use client::{
     CallOptions, Client, Config, Endpoint, Event, Limits, Output, Stats, WatchBatch, WatchEnd,

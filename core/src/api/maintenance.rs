@@ -232,6 +232,14 @@ pub struct HealthResponse {
     pub reason: String,
 }
 
+impl super::json::sealed::Scanned for HealthResponse {
+    fn scan_whole(_json: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+impl super::Message for HealthResponse {}
+
 message!(HealthJson {
     "health" => health,
     "reason" => reason,

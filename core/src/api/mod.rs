@@ -4,7 +4,7 @@
 //! they travel: no HTTP, no connections, no time. Their serde form is etcd's own JSON in both
 //! directions (`json`), so the gateway, recordings and a simulated server read the same texts.
 
-mod json;
+pub(crate) mod json;
 
 mod bytes;
 mod call;
@@ -23,6 +23,7 @@ mod tests;
 
 pub use bytes::IntoBytes;
 pub use call::{Call, Response, ResponseHeader, Rpc};
+pub use json::Message;
 pub use key_range::KeyRange;
 pub use kv::{
     Compact, CompactResponse, DeleteRange, DeleteRangeResponse, KeyValue, Put, PutResponse,

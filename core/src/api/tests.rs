@@ -2,5 +2,6 @@
 
 mod checks;
 mod forms;
+mod scanning;
 mod strategies;
 mod texts;

@@ -79,6 +79,13 @@ fn find(bytes: &[u8], stop: impl Fn(u8) -> bool) -> Option<usize> {
     at
 }
 
+/// Where `byte` is first.
+fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    let at = memchr::memchr(byte, bytes);
+    count_work(at.unwrap_or(bytes.len()));
+    at
+}
+
 /// Splits off the first `len` bytes, or all where there are fewer.
 fn take<'a>(input: &mut &'a [u8], len: usize) -> &'a [u8] {
     let (head, tail) = input.split_at_checked(len).unwrap_or((*input, &[]));

@@ -4,11 +4,10 @@
 //! from the body as they come (gateway.md 8). Each request is a chunk of its own. The answer's head
 //! comes together with the first frame; when the answer ends, so does the connection.
 
-use serde::de::DeserializeOwned;
-
 use super::WireConfig;
 use super::gateway::FrameError;
 use super::gateway::Frames;
+use crate::api::Message;
 use crate::buf::SendBuf;
 use crate::codec::http1;
 use crate::codec::http1::Item;
@@ -29,7 +28,7 @@ pub(super) struct Duplex<T> {
     closed: Option<CloseReason>,
 }
 
-impl<T: DeserializeOwned> Duplex<T> {
+impl<T: Message> Duplex<T> {
     pub(super) fn new(head: &http::Request<()>, config: &WireConfig, host: &str) -> Self {
         let mut out = SendBuf::default();
         out.append(|out| http1::write_open_request(head, host, out))

@@ -3,6 +3,7 @@
 //! One request is under way at a time, so an answer cannot be taken for another's (guarantee G54):
 //! a byte that answers nothing, or is left over after an answer, ends the connection.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use super::CancelStep;
@@ -18,6 +19,7 @@ use crate::buf::SendBuf;
 use crate::buf::Sent;
 use crate::codec::http1;
 use crate::codec::http1::Item;
+use crate::codec::http1::PostHead;
 use crate::codec::http1::Reader;
 use crate::codec::http1::RequestMethod;
 use crate::error::CloseReason;
@@ -31,6 +33,8 @@ pub(crate) struct Unary {
     host: String,
     reader: Reader,
     out: SendBuf,
+    /// The heads of the POSTs sent before, which never change.
+    heads: BTreeMap<Rpc, PostHead>,
     current: Option<Current>,
     events: VecDeque<WireEvent>,
     closed: Option<CloseReason>,
@@ -57,6 +61,7 @@ impl Unary {
             host: host.to_owned(),
             reader: Reader::new(config.http.clone()),
             out: SendBuf::default(),
+            heads: BTreeMap::new(),
             current: None,
             events: VecDeque::new(),
             closed: None,
@@ -64,11 +69,21 @@ impl Unary {
     }
 
     pub(super) fn start(&mut self, stream: StreamId, call: &Encoded) {
-        let request = self.gateway.encoded_request(call);
         let start = self.out.end();
-        self.out
-            .append(|out| http1::write_request(&request, &self.host, out))
-            .expect("host, prefix and headers were checked when the configuration was made");
+        let checked = "host, prefix and headers were checked when the configuration was made";
+        if call.is_post() {
+            let head = self.heads.entry(call.rpc).or_insert_with(|| {
+                let request = self.gateway.encoded_request(call).map(drop);
+                PostHead::new(&request, &self.host).expect(checked)
+            });
+            self.out.append(|out| head.write(&call.body, out));
+        } else {
+            let request = self.gateway.encoded_request(call);
+            let written = self
+                .out
+                .append(|out| http1::write_request(&request, &self.host, out));
+            written.expect(checked);
+        }
         self.reader.expect(RequestMethod::Other);
         let end = self.out.end();
         let rpc = call.rpc;

@@ -11,6 +11,7 @@
 //! and is given to `deserialize_any` (serde_json's other methods quote before they ask the
 //! visitor), and every error names the field and no text.
 
+mod scan;
 mod shapes;
 
 use core::fmt;
@@ -23,6 +24,7 @@ use bytes::Bytes;
 use serde::de;
 use serde::ser;
 
+pub(crate) use scan::{Scan, scan};
 pub(crate) use shapes::{Name, Seen, message, names, one_of, position, read_name};
 
 /// The form of one field's value.
@@ -37,6 +39,40 @@ pub(crate) trait Json: Sized {
         field: &'static str,
         deserializer: D,
     ) -> Result<Self, D::Error>;
+
+    /// Reads a plain value the short way, or gives up (see `scan`).
+    fn scan(_scan: &mut Scan<'_>) -> Option<Self> {
+        None
+    }
+}
+
+/// A message of etcd's API: one of the crate's own types, in etcd's JSON.
+///
+/// ```
+/// use etcd_core::WatchResponse;
+/// use etcd_core::gateway::Frames;
+///
+/// // What a stream is read as is a message.
+/// let frames = Frames::<WatchResponse>::new(200, Default::default());
+/// # let _ = frames;
+/// ```
+pub trait Message: de::DeserializeOwned + sealed::Scanned {}
+
+pub(crate) mod sealed {
+    /// Keeps [`Message`](super::Message) to the types of this crate.
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Scanned: Sized {
+        /// Reads a whole text the short way, or gives up.
+        fn scan_whole(json: &[u8]) -> Option<Self>;
+    }
+}
+
+/// Reads a message.
+pub(crate) fn from_slice<T: Message>(json: &[u8]) -> Result<T, serde_json::Error> {
+    match T::scan_whole(json) {
+        Some(message) => Ok(message),
+        None => serde_json::from_slice(json),
+    }
 }
 
 macro_rules! integer {
@@ -82,6 +118,15 @@ macro_rules! integer {
 
                 deserializer.deserialize_any(Visitor(field))
             }
+
+            fn scan(scan: &mut Scan<'_>) -> Option<Self> {
+                let (negative, size) = scan.integer()?;
+                match negative {
+                    false => <$int>::try_from(size).ok(),
+                    true if <$int>::MIN == 0 => None,
+                    true => <$int>::try_from(0_i64.checked_sub_unsigned(size)?).ok(),
+                }
+            }
         }
     )*};
 }
@@ -125,6 +170,10 @@ impl Json for bool {
 
         deserializer.deserialize_any(Visitor(field))
     }
+
+    fn scan(scan: &mut Scan<'_>) -> Option<Self> {
+        scan.truth()
+    }
 }
 
 /// The error for text where none belongs, without the text.
@@ -165,6 +214,10 @@ impl Json for String {
 
         deserializer.deserialize_any(Visitor(field))
     }
+
+    fn scan(scan: &mut Scan<'_>) -> Option<Self> {
+        scan.text().map(str::to_owned)
+    }
 }
 
 impl Json for Bytes {
@@ -199,6 +252,10 @@ impl Json for Bytes {
 
         deserializer.deserialize_any(Visitor(field))
     }
+
+    fn scan(scan: &mut Scan<'_>) -> Option<Self> {
+        scan.bytes()
+    }
 }
 
 /// A field whose zero is told apart from its absence: what is there is written.
@@ -219,6 +276,10 @@ impl<T: Json> Json for Option<T> {
         deserializer: D,
     ) -> Result<Self, D::Error> {
         T::read(field, deserializer).map(Some)
+    }
+
+    fn scan(scan: &mut Scan<'_>) -> Option<Self> {
+        T::scan(scan).map(Some)
     }
 }
 
@@ -258,6 +319,10 @@ impl<T: Json> Json for Vec<T> {
         }
 
         deserializer.deserialize_any(Visitor(field, PhantomData))
+    }
+
+    fn scan(scan: &mut Scan<'_>) -> Option<Self> {
+        scan.list()
     }
 }
 

@@ -191,7 +191,36 @@ macro_rules! message {
 
                 deserializer.deserialize_any(Visitor(field))
             }
+
+            #[allow(unused_mut, unused_variables, reason = "some messages have no fields")]
+            fn scan(scan: &mut $crate::api::json::Scan<'_>) -> Option<Self> {
+                #[allow(dead_code, reason = "some messages have no fields")]
+                const NAMES: &[&str] = &[$($json),*];
+                let mut message = Self::default();
+                let mut seen = 0_u32;
+                scan.object(|scan, name| {
+                    $(if name == $json.as_bytes() {
+                        let bit = const { 1_u32 << $crate::api::json::position(NAMES, $json) };
+                        if seen & bit != 0 {
+                            return None;
+                        }
+                        seen |= bit;
+                        message.$($field).+ = $crate::api::json::Json::scan(scan)?;
+                        return Some(());
+                    })*
+                    None
+                })?;
+                Some(message)
+            }
         }
+
+        impl $crate::api::json::sealed::Scanned for $message {
+            fn scan_whole(json: &[u8]) -> Option<Self> {
+                $crate::api::json::scan(json)
+            }
+        }
+
+        impl $crate::api::Message for $message {}
     };
 }
 
@@ -279,6 +308,21 @@ macro_rules! one_of {
 
                 deserializer.deserialize_any(Visitor(field))
             }
+
+            fn scan(scan: &mut $crate::api::json::Scan<'_>) -> Option<Self> {
+                let mut found = None;
+                scan.object(|scan, name| {
+                    if found.is_some() {
+                        return None;
+                    }
+                    $(if name == $json.as_bytes() {
+                        found = Some(Self::$variant($crate::api::json::Json::scan(scan)?));
+                        return Some(());
+                    })*
+                    None
+                })?;
+                found
+            }
         }
     };
 }
@@ -315,6 +359,13 @@ macro_rules! names {
             ) -> Result<Self, D::Error> {
                 const VALUES: &[($name, &str, u64)] = &[$(($name::$variant, $json, $number)),*];
                 $crate::api::json::read_name(field, deserializer, VALUES)
+            }
+
+            fn scan(scan: &mut $crate::api::json::Scan<'_>) -> Option<Self> {
+                match scan.text()? {
+                    $($json => Some(Self::$variant),)*
+                    _ => None,
+                }
             }
         }
     };

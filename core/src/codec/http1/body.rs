@@ -11,7 +11,7 @@ use super::is_control;
 use super::is_token;
 use crate::codec::count;
 use crate::codec::count_work;
-use crate::codec::find;
+use crate::codec::find_byte;
 use crate::codec::take;
 use crate::error::HttpError;
 use crate::error::Limit;
@@ -267,7 +267,7 @@ fn read_trailer(
 ) -> Result<usize, HttpError> {
     let allowed = limits.trailer_bytes.saturating_sub(len);
     let window = take(&mut &**input, allowed);
-    let Some(at) = find(window, |byte| byte == b'\n') else {
+    let Some(at) = find_byte(window, b'\n') else {
         if window.len() < input.len() {
             return Err(HttpError::TrailerTooLong(limits.trailer_bytes));
         }

@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 use super::HttpLimits;
 use super::RequestMethod;
 use crate::codec::count_work;
-use crate::codec::find;
+use crate::codec::find_byte;
 use crate::codec::take;
 use crate::error::HttpError;
 
@@ -101,7 +101,7 @@ impl HeadScan {
             }
         }
 
-        while let Some(at) = find(window, |byte| byte == b'\n') {
+        while let Some(at) = find_byte(window, b'\n') {
             let line = take(&mut window, at.saturating_add(1));
             self.seen = self.seen.saturating_add(line.len());
             // The last two bytes, of which the first may have come earlier.

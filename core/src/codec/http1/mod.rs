@@ -58,7 +58,9 @@ mod tests;
 pub use head::{Framing, Head};
 pub use limits::HttpLimits;
 pub use reader::{Item, ReadError, Reader, RequestMethod};
-pub use request::{RequestError, write_chunk, write_last_chunk, write_open_request, write_request};
+pub use request::{
+    PostHead, RequestError, write_chunk, write_last_chunk, write_open_request, write_request,
+};
 
 /// Whether a byte may stand in a field name (RFC 9110 section 5.6.2, `tchar`).
 const fn is_token(byte: u8) -> bool {

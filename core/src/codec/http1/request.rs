@@ -45,6 +45,62 @@ pub fn write_request(
     Ok(())
 }
 
+/// The head of a POST that is sent again and again with other bodies: checked and written once.
+///
+/// ```
+/// use etcd_core::codec::http1::PostHead;
+///
+/// let head = PostHead::new(&http::Request::post("/v3/kv/put").body(())?, "h")?;
+/// let mut out = Vec::new();
+/// head.write(b"{}", &mut out);
+/// assert_eq!(out, b"POST /v3/kv/put HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct PostHead(Vec<u8>);
+
+impl PostHead {
+    /// The head of this request.
+    ///
+    /// # Errors
+    ///
+    /// See [`RequestError`].
+    ///
+    /// ```
+    /// use etcd_core::codec::http1::{PostHead, RequestError};
+    ///
+    /// let get = http::Request::get("/version").body(())?;
+    /// assert_eq!(PostHead::new(&get, "h").unwrap_err(), RequestError::UnsupportedMethod);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn new(request: &http::Request<()>, host: &str) -> Result<Self, RequestError> {
+        if request.method() != Method::POST {
+            return Err(RequestError::UnsupportedMethod);
+        }
+        let mut head = Vec::new();
+        write_head(request, host, &mut head)?;
+        head.extend_from_slice(b"Content-Length: ");
+        Ok(Self(head))
+    }
+
+    /// Appends the head and this body.
+    ///
+    /// ```
+    /// use etcd_core::codec::http1::PostHead;
+    ///
+    /// let head = PostHead::new(&http::Request::post("/").body(())?, "h")?;
+    /// let mut out = Vec::new();
+    /// head.write(b"", &mut out);
+    /// assert!(out.ends_with(b"Content-Length: 0\r\n\r\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write(&self, body: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+        write_fmt(out, format_args!("{}\r\n\r\n", body.len()));
+        out.extend_from_slice(body);
+    }
+}
+
 /// Appends the head of a POST whose body follows as chunks: by [`write_chunk`], any time later, and
 /// [`write_last_chunk`].
 ///

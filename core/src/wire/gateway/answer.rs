@@ -6,9 +6,9 @@
 use core::fmt;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::api::Call;
+use crate::api::Message;
 use crate::api::Response;
 use crate::api::Rpc;
 use crate::error::Code;
@@ -106,13 +106,21 @@ pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, Ans
 }
 
 /// One frame of a stream: `{"result":…}` or `{"error":…}`.
-pub(super) fn frame<T: DeserializeOwned>(json: &[u8]) -> Result<T, AnswerError> {
+pub(super) fn frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
+    // Nearly all are a result and nothing else.
+    let inner = json
+        .strip_prefix(b"{\"result\":")
+        .and_then(|rest| rest.strip_suffix(b"}"));
+    if let Some(result) = inner.and_then(T::scan_whole) {
+        return Ok(result);
+    }
     #[derive(Deserialize)]
     struct Frame<T> {
         result: Option<T>,
         error: Option<ErrorText>,
     }
-    match parse::<Frame<T>>(json).map_err(AnswerError::Json)? {
+    let frame = serde_json::from_slice::<Frame<T>>(json);
+    match frame.map_err(|error| AnswerError::Json(unreadable(&error)))? {
         Frame {
             error: Some(error), ..
         } => Err(AnswerError::Status(error.status(500))),
@@ -126,13 +134,15 @@ pub(super) fn frame<T: DeserializeOwned>(json: &[u8]) -> Result<T, AnswerError> 
     }
 }
 
-fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(json).map_err(|error| {
-        if error.is_eof() {
-            return JsonError::Truncated;
-        }
-        JsonError::WrongShape(error.to_string())
-    })
+fn parse<T: Message>(json: &[u8]) -> Result<T, JsonError> {
+    crate::api::json::from_slice(json).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> JsonError {
+    if error.is_eof() {
+        return JsonError::Truncated;
+    }
+    JsonError::WrongShape(error.to_string())
 }
 
 /// The error in a body: unary or stream shape, v1 or v2, or plain text.

@@ -8,11 +8,10 @@ use core::fmt;
 use core::marker::PhantomData;
 use std::collections::VecDeque;
 
-use serde::de::DeserializeOwned;
-
 use super::answer::AnswerError;
 use super::answer::frame;
 use super::answer::status_of;
+use crate::api::Message;
 use crate::codec::json::JsonLimits;
 use crate::codec::json::SplitError;
 use crate::codec::json::Splitter;
@@ -57,7 +56,7 @@ enum State {
     Ended,
 }
 
-impl<T: DeserializeOwned> Frames<T> {
+impl<T: Message> Frames<T> {
     /// A stream whose answer has this HTTP status.
     ///
     /// ```

@@ -285,6 +285,13 @@ impl Encoded {
     }
 }
 
+impl Encoded {
+    /// Whether it is a POST, whose head depends on nothing but the call's name.
+    pub(crate) fn is_post(&self) -> bool {
+        matches!(route(self.rpc), Route::Post(_))
+    }
+}
+
 /// How a call is asked for.
 enum Route {
     /// POST below the prefix.
