@@ -1,0 +1,400 @@
+//! Lines in, lines out.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use etcd_core::{
+    Applied, Call, CallOptions, Endpoint, Error, Known, LeaseKeepAlive, Watch, WatchEvent,
+};
+use etcd_tests::shim::calls;
+use etcd_tests::shim::lines::{self, Done, Said, line};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use smol::channel::{Receiver, Sender};
+
+use crate::runtime::{First, Order, Runtime, Watching, pause};
+
+/// Answers the lines of standard input until it ends, and then everything that is still open.
+pub(crate) fn serve<R: Runtime>(runtime: &R) {
+    let shim = Shim {
+        runtime: runtime.clone(),
+        open: Arc::default(),
+        next: Arc::default(),
+    };
+    for text in io::stdin().lock().split(b'\n') {
+        let Ok(text) = text else { break };
+        if !text.trim_ascii().is_empty() {
+            shim.handle_line(&text);
+        }
+    }
+    shim.finish();
+}
+
+/// What there is to be done when a line in names another line's id.
+struct Shim<R> {
+    runtime: R,
+    /// The lines that have not ended, by the id of the suite as JSON text. With the same id twice,
+    /// the later line is meant.
+    open: Arc<Mutex<BTreeMap<String, Vec<Open>>>>,
+    next: Arc<AtomicU64>,
+}
+
+/// A line in that has not ended.
+#[derive(Clone)]
+struct Open {
+    /// Which of those with this id.
+    number: u64,
+    what: What,
+    orders: Sender<Order>,
+    /// Closed when the last line about it is out.
+    ended: Receiver<()>,
+}
+
+#[derive(Clone)]
+enum What {
+    /// A call, what it may have done if it is given up, and whether its answer is out.
+    Call(Applied, Arc<AtomicBool>),
+    Watch,
+    KeepAlive,
+    /// The cancel of another line.
+    Cancel,
+}
+
+/// The line's own end of [`Open`]; dropping it says that the line has ended.
+struct Ticket {
+    id: Value,
+    key: String,
+    number: u64,
+    open: Arc<Mutex<BTreeMap<String, Vec<Open>>>>,
+    orders: Receiver<Order>,
+    _ended: Sender<()>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut open = lock(&self.open);
+        if let Some(lines) = open.get_mut(&self.key) {
+            lines.retain(|line| line.number != self.number);
+            if lines.is_empty() {
+                open.remove(&self.key);
+            }
+        }
+    }
+}
+
+impl<R: Runtime> Shim<R> {
+    fn handle_line(&self, text: &[u8]) {
+        let mut fields = match serde_json::from_slice::<Map<String, Value>>(text) {
+            Ok(fields) => fields,
+            Err(error) => {
+                return say(&Value::Null, &Said::misuse(format!("not a line: {error}")));
+            }
+        };
+        let Some(id) = fields.remove("id") else {
+            return say(&Value::Null, &Said::misuse("a line needs an id"));
+        };
+        if let Err(misuse) = self.start(&id, fields) {
+            say(&id, &Said::misuse(misuse));
+        }
+    }
+
+    /// Begins what a line asks for.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the line.
+    fn start(&self, id: &Value, mut fields: Map<String, Value>) -> Result<(), String> {
+        const LATER: [&str; 9] = [
+            "snapshot", "observe", "session", "lock", "try_lock", "unlock", "campaign", "mirror",
+            "resign",
+        ];
+        const VERBS: [&str; 6] = [
+            "call",
+            "watch",
+            "cancel",
+            "request_progress",
+            "keep_alive",
+            "stats",
+        ];
+        if let Some(later) = LATER.iter().find(|verb| fields.contains_key(**verb)) {
+            return Err(format!("{later} is not supported yet"));
+        }
+        let mut asked = VERBS.iter().filter(|verb| fields.contains_key(**verb));
+        let (Some(verb), None) = (asked.next(), asked.next()) else {
+            return Err(format!("a line needs exactly one of {}", VERBS.join(", ")));
+        };
+        let value = fields.remove(*verb).unwrap_or_default();
+        match *verb {
+            "call" => self.start_call(id, &value, fields),
+            "watch" => {
+                let watch = read::<Watch>("watch", value)?;
+                let ticket = self.open(id, What::Watch);
+                self.runtime.spawn(run_watch(self.runtime.clone(), watch, ticket));
+                Ok(())
+            }
+            "keep_alive" => {
+                let lease = read::<LeaseKeepAlive>("keep_alive", value)?;
+                let ticket = self.open(id, What::KeepAlive);
+                self.runtime
+                    .spawn(run_keep_alive(self.runtime.clone(), lease, ticket));
+                Ok(())
+            }
+            "request_progress" => {
+                let target = self.find(&value)?;
+                if !matches!(target.what, What::Watch) {
+                    return Err(format!("{value} is not a watch"));
+                }
+                let _ = target.orders.try_send(Order::Progress);
+                say(id, &Done { ok: json!({}) });
+                Ok(())
+            }
+            "cancel" => {
+                let target = self.find(&value)?;
+                let ticket = self.open(id, What::Cancel);
+                let waits = R::INTERRUPTS || !matches!(target.what, What::Call(..));
+                self.runtime.spawn(run_cancel(value, target, waits, ticket));
+                Ok(())
+            }
+            _ => {
+                let ok = lines::stats(&self.runtime.stats());
+                say(id, &Done { ok });
+                Ok(())
+            }
+        }
+    }
+
+    fn start_call(
+        &self,
+        id: &Value,
+        name: &Value,
+        mut fields: Map<String, Value>,
+    ) -> Result<(), String> {
+        struct Start<'a, R> {
+            shim: &'a Shim<R>,
+            id: &'a Value,
+            request: Value,
+            options: CallOptions,
+        }
+        impl<R: Runtime> calls::Visitor for Start<'_, R> {
+            type Output = Result<(), String>;
+
+            fn visit<C>(self) -> Self::Output
+            where
+                C: Call + DeserializeOwned + Send + 'static,
+                C::Response: Serialize + Send,
+            {
+                let call = read::<C>("request", self.request)?;
+                let applied = match call.is_read() {
+                    true => Applied::No,
+                    false => Applied::Maybe,
+                };
+                let answered = Arc::new(AtomicBool::new(false));
+                let what = What::Call(applied, Arc::clone(&answered));
+                let ticket = self.shim.open(self.id, what);
+                let runtime = self.shim.runtime.clone();
+                let options = self.options;
+                self.shim.runtime.spawn(async move {
+                    let first = runtime.call(call, options, &ticket.orders).await;
+                    if answered.swap(true, Ordering::AcqRel) {
+                        return;
+                    }
+                    match first {
+                        First::Came(Ok(ok)) => say(&ticket.id, &Done { ok }),
+                        First::Came(Err(error)) => say(&ticket.id, &Said::from(&error)),
+                        First::Order(_) => {
+                            say(&ticket.id, &Said::from(&Error::Canceled { applied }));
+                        }
+                    }
+                });
+                Ok(())
+            }
+        }
+
+        let name = name.as_str().ok_or("call needs the name of a call")?;
+        let start = Start {
+            shim: self,
+            id,
+            request: fields.remove("request").unwrap_or_else(|| json!({})),
+            options: options(&mut fields)?,
+        };
+        match calls::visit(name, start) {
+            Some(result) => result,
+            None if calls::untyped(name).is_some() => Err(format!("{name} is not supported yet")),
+            None => Err(format!("no call is named {name:?}")),
+        }
+    }
+
+    /// Makes a line known to those that come after it.
+    fn open(&self, id: &Value, what: What) -> Ticket {
+        let (orders, for_line) = smol::channel::unbounded();
+        let (at_end, ended) = smol::channel::bounded(1);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let key = id.to_string();
+        lock(&self.open).entry(key.clone()).or_default().push(Open {
+            number,
+            what,
+            orders,
+            ended,
+        });
+        Ticket {
+            id: id.clone(),
+            key,
+            number,
+            open: Arc::clone(&self.open),
+            orders: for_line,
+            _ended: at_end,
+        }
+    }
+
+    fn find(&self, id: &Value) -> Result<Open, String> {
+        let open = lock(&self.open);
+        let lines = open.get(&id.to_string());
+        lines
+            .and_then(|lines| lines.last())
+            .cloned()
+            .ok_or_else(|| format!("nothing with the id {id} is open"))
+    }
+
+    /// The input has ended: calls are answered, then everything else is ended.
+    fn finish(&self) {
+        let open = || lock(&self.open).values().flatten().cloned().collect::<Vec<_>>();
+        let wait = |lines: Vec<Open>| {
+            for line in lines {
+                // Nothing is ever sent: an error is the end.
+                let _ = line.ended.recv_blocking();
+            }
+        };
+        let is_call = |line: &Open| match &line.what {
+            // One that was given up is not waited for.
+            What::Call(_, answered) => !answered.load(Ordering::Acquire),
+            What::Cancel => true,
+            What::Watch | What::KeepAlive => false,
+        };
+        wait(open().into_iter().filter(is_call).collect());
+        self.runtime.shutdown();
+        let streams = open()
+            .into_iter()
+            .filter(|line| matches!(line.what, What::Watch | What::KeepAlive))
+            .collect::<Vec<_>>();
+        for line in &streams {
+            let _ = line.orders.try_send(Order::Shutdown);
+        }
+        wait(streams);
+    }
+}
+
+async fn run_watch<R: Runtime>(runtime: R, watch: Watch, ticket: Ticket) {
+    let mut watcher = loop {
+        match runtime.watch(watch.clone(), &ticket.orders).await {
+            First::Came(Ok(watcher)) => break watcher,
+            First::Came(Err(error)) => return say(&ticket.id, &Said::not_watched(&error)),
+            First::Order(Order::Cancel) => return say(&ticket.id, &Said::canceled()),
+            First::Order(Order::Shutdown) => return say(&ticket.id, &Said::ended("shutdown")),
+            // There is nothing to ask for yet.
+            First::Order(Order::Progress) => {}
+        }
+    };
+    let revision = watcher.created_revision();
+    say(&ticket.id, &Said::from(WatchEvent::Created { revision }));
+    loop {
+        match watcher.next(&ticket.orders).await {
+            First::Came(Some(event)) => say(&ticket.id, &Said::from(event)),
+            First::Came(None) => return,
+            First::Order(Order::Cancel) => watcher.cancel(),
+            First::Order(Order::Progress) => watcher.request_progress(),
+            // The end comes from the client, which is shut down.
+            First::Order(Order::Shutdown) => {}
+        }
+    }
+}
+
+/// Renews a lease after a third of its time, again and again.
+async fn run_keep_alive<R: Runtime>(runtime: R, lease: LeaseKeepAlive, ticket: Ticket) {
+    let end = 'renewed: loop {
+        let options = CallOptions::default();
+        let ttl = match runtime.call(lease.clone(), options, &ticket.orders).await {
+            First::Came(Ok(renewal)) => {
+                say(&ticket.id, &Said::from(&renewal));
+                renewal.ttl
+            }
+            First::Came(Err(error)) => {
+                let known = error.status().and_then(etcd_core::Status::known);
+                break match (known, &error) {
+                    (Some(Known::LeaseNotFound), _) => Said::ended("expired"),
+                    _ => Said::not_watched(&error),
+                };
+            }
+            First::Order(order) => break ended_by(order),
+        };
+        let third = Duration::from_millis(u64::try_from(ttl).unwrap_or(0).saturating_mul(1000) / 3);
+        match pause(third, &ticket.orders).await {
+            First::Came(()) => {}
+            First::Order(order) => break 'renewed ended_by(order),
+        }
+    };
+    say(&ticket.id, &end);
+}
+
+const fn ended_by(order: Order) -> Said {
+    match order {
+        Order::Shutdown => Said::ended("shutdown"),
+        Order::Cancel | Order::Progress => Said::canceled(),
+    }
+}
+
+/// Ends another line, and says so when its last line is out.
+async fn run_cancel(target_id: Value, target: Open, waits: bool, ticket: Ticket) {
+    if waits {
+        let _ = target.orders.try_send(Order::Cancel);
+        let _ = target.ended.recv().await;
+    } else if let What::Call(applied, answered) = &target.what {
+        // A blocking call cannot be canceled, only given up: its thread's answer goes nowhere.
+        if !answered.swap(true, Ordering::AcqRel) {
+            let error = Error::Canceled { applied: *applied };
+            say(&target_id, &Said::from(&error));
+        }
+    }
+    say(&ticket.id, &Done { ok: json!({}) });
+}
+
+/// Options of one call, from the fields beside it.
+fn options(fields: &mut Map<String, Value>) -> Result<CallOptions, String> {
+    let mut options = CallOptions::default();
+    if let Some(timeout) = fields.remove("timeout_ms") {
+        let number = match &timeout {
+            Value::String(text) => text.parse().ok(),
+            other => other.as_u64(),
+        };
+        let millis = number.ok_or_else(|| format!("timeout_ms is not a number: {timeout}"))?;
+        options = options.with_timeout(Duration::from_millis(millis));
+    }
+    if let Some(endpoint) = fields.remove("endpoint") {
+        let text = endpoint.as_str().ok_or("endpoint is not a text")?;
+        let endpoint = text.parse::<Endpoint>();
+        options = options.with_endpoint(endpoint.map_err(|error| error.to_string())?);
+    }
+    Ok(options)
+}
+
+fn read<T: DeserializeOwned>(field: &str, value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|error| format!("{field}: {error}"))
+}
+
+/// Prints one line, whole and at once.
+fn say(id: &Value, body: &impl Serialize) {
+    let mut text = line(id, body);
+    text.push('\n');
+    let mut out = io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        // Nobody listens any more.
+        std::process::exit(1);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
