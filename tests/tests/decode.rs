@@ -3,6 +3,8 @@
 //! What they mean is in `expected.json`, computed by a decoder that shares no code with this
 //! client. Compared are the lines of `etcd-shim decode`.
 
+#![expect(clippy::unwrap_used, reason = "a test file from end to end")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +36,10 @@ fn every_capture_means_what_it_should_however_it_is_cut() {
             }
             for split in splits {
                 let cut = lines(&decode.with_split(split), &bytes);
-                assert!(cut == whole, "{at}, {split:?}: {cut:?} instead of {whole:?}");
+                assert!(
+                    cut == whole,
+                    "{at}, {split:?}: {cut:?} instead of {whole:?}"
+                );
             }
             cases += 1;
         }
@@ -63,16 +68,28 @@ fn the_binary_decodes_files() {
     let (code, out, _) = &whole;
     assert_eq!(*code, Some(0));
     assert_eq!(out.lines().count(), 6, "{out}");
-    assert!(out.starts_with(r#"{"id":0,"created":{"revision":""#), "{out}");
+    assert!(
+        out.starts_with(r#"{"id":0,"created":{"revision":""#),
+        "{out}"
+    );
     for split in ["1", "7", "random:3"] {
-        assert_eq!(run(&["--call", "watch", "--split", split], "watch_basic.http"), whole);
+        assert_eq!(
+            run(&["--call", "watch", "--split", split], "watch_basic.http"),
+            whole
+        );
     }
 
     let limit = ["--call", "kv/range", "--limit-body", "100"];
     let (_, out, _) = run(&limit, "range_one.http");
-    assert!(out.contains(r#""kind":"limit""#) && out.contains(r#""connection":"closed""#), "{out}");
+    assert!(
+        out.contains(r#""kind":"limit""#) && out.contains(r#""connection":"closed""#),
+        "{out}"
+    );
 
-    let (_, out, _) = run(&["--call", "kv/range", "--count", "1"], "pipelined_pair.http");
+    let (_, out, _) = run(
+        &["--call", "kv/range", "--count", "1"],
+        "pipelined_pair.http",
+    );
     assert_eq!(out.lines().count(), 2, "{out}");
     assert!(out.contains("bytes that answer no request"), "{out}");
 
@@ -83,7 +100,11 @@ fn the_binary_decodes_files() {
         &["--call", "watch", "--colour", "red"],
     ] {
         let (code, out, err) = run(bad, "watch_basic.http");
-        assert_eq!((code, &*out, err.lines().count()), (Some(2), "", 1), "{bad:?}: {err}");
+        assert_eq!(
+            (code, &*out, err.lines().count()),
+            (Some(2), "", 1),
+            "{bad:?}: {err}"
+        );
     }
 }
 
@@ -92,15 +113,47 @@ fn what_does_not_end_is_said_so() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n";
     let stream = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (call, bytes, expected) in [
-        ("kv/put", "", [r#""error":{"kind":"unavailable""#, r#""applied":"maybe""#, "server closed"]),
-        ("kv/put", head, ["unavailable", r#""applied":"maybe""#, "ended inside an answer"]),
-        ("kv/range", "HTTP/1.1 2", ["unavailable", r#""applied":"no""#, "ended inside an answer"]),
-        ("kv/put", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}x", [r#""ok":{}"#, "", "closed"]),
-        ("kv/put", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", ["unavailable", "maybe", "bad JSON"]),
+        (
+            "kv/put",
+            "",
+            [
+                r#""error":{"kind":"unavailable""#,
+                r#""applied":"maybe""#,
+                "server closed",
+            ],
+        ),
+        (
+            "kv/put",
+            head,
+            [
+                "unavailable",
+                r#""applied":"maybe""#,
+                "ended inside an answer",
+            ],
+        ),
+        (
+            "kv/range",
+            "HTTP/1.1 2",
+            ["unavailable", r#""applied":"no""#, "ended inside an answer"],
+        ),
+        (
+            "kv/put",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}x",
+            [r#""ok":{}"#, "", "closed"],
+        ),
+        (
+            "kv/put",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+            ["unavailable", "maybe", "bad JSON"],
+        ),
         (
             "lease/keepalive",
             &format!("{stream}16\r\n{{\"result\":{{\"TTL\":\"9\"}}}}\r\n"),
-            [r#""kept_alive":{"ID":"0","TTL":"9"}"#, "", "server closed the connection"],
+            [
+                r#""kept_alive":{"ID":"0","TTL":"9"}"#,
+                "",
+                "server closed the connection",
+            ],
         ),
         (
             "lease/keepalive",
@@ -110,29 +163,43 @@ fn what_does_not_end_is_said_so() {
     ] {
         let lines = lines(&Decode::new(call.parse().unwrap()), bytes.as_bytes());
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].contains(expected[0]) && lines[0].contains(expected[1]), "{lines:?}");
+        assert!(
+            lines[0].contains(expected[0]) && lines[0].contains(expected[1]),
+            "{lines:?}"
+        );
         assert!(lines[1].contains(expected[2]), "{lines:?}");
     }
 }
 
 #[test]
 fn a_revision_in_two_fragments_is_one_line() {
-    let event = |revision: i64| json!({"kv": {"key": "aw==", "mod_revision": revision.to_string()}});
-    let frame = |fragment: bool, events: Value| json!({"result": {"fragment": fragment, "events": events}});
+    let event =
+        |revision: i64| json!({"kv": {"key": "aw==", "mod_revision": revision.to_string()}});
+    let frame =
+        |fragment: bool, events: Value| json!({"result": {"fragment": fragment, "events": events}});
     let body = [
         frame(true, json!([event(5), event(6)])),
         frame(true, json!([event(6)])),
         frame(false, json!([event(6), event(7)])),
     ];
     let body = body.iter().map(Value::to_string).collect::<String>();
-    let bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let bytes = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let lines = lines(&Decode::new("watch".parse().unwrap()), bytes.as_bytes());
     let revisions = lines[..3].iter().map(|line| {
         let line: Value = serde_json::from_str(line).unwrap();
         let events = &line["events"];
-        (events["revision"].clone(), events["events"].as_array().unwrap().len())
+        (
+            events["revision"].clone(),
+            events["events"].as_array().unwrap().len(),
+        )
     });
-    assert_eq!(revisions.collect::<Vec<_>>(), [(json!("5"), 1), (json!("6"), 3), (json!("7"), 1)]);
+    assert_eq!(
+        revisions.collect::<Vec<_>>(),
+        [(json!("5"), 1), (json!("6"), 3), (json!("7"), 1)]
+    );
 }
 
 /// The folders of captures, one for each server: all of them where they are at hand (or where
@@ -140,13 +207,19 @@ fn a_revision_in_two_fragments_is_one_line() {
 fn servers() -> Vec<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let all = [
-        std::env::var_os("CAPTURES").map(PathBuf::from).unwrap_or_default(),
+        std::env::var_os("CAPTURES")
+            .map(PathBuf::from)
+            .unwrap_or_default(),
         workspace.join("../shared/gateway/captures"),
         workspace.join("core/testdata/captures"),
     ];
     let root = all.iter().find(|root| root.is_dir()).expect("captures");
-    let folders = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders = folders.filter(|path| path.join("expected.json").is_file()).collect::<Vec<_>>();
+    let folders = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut folders = folders
+        .filter(|path| path.join("expected.json").is_file())
+        .collect::<Vec<_>>();
     folders.sort();
     folders
 }
@@ -196,7 +269,11 @@ fn check(at: &str, case: &Value, lines: &[String]) {
         Value::Object(line)
     });
     let mut lines = lines.collect::<Vec<_>>().into_iter();
-    let mut next = || lines.next().unwrap_or_else(|| panic!("{at}: lines are missing"));
+    let mut next = || {
+        lines
+            .next()
+            .unwrap_or_else(|| panic!("{at}: lines are missing"))
+    };
     let mut unfinished = case["bytes"] == 0;
     let mut closes = case["bytes"] == 0;
     for answer in case["responses"].as_array().unwrap() {
@@ -207,12 +284,19 @@ fn check(at: &str, case: &Value, lines: &[String]) {
         if status == 101 {
             // This client speaks no WebSocket, and takes no other answer for HTTP.
             let refused = next();
-            assert!(refused["error"]["message"].as_str().unwrap().contains("status"), "{at}");
+            assert!(
+                refused["error"]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains("status"),
+                "{at}"
+            );
             closes = true;
             break;
         }
         unfinished = answer["complete"] == false;
-        closes = unfinished || answer["connection_close"] == true || answer["version"] == "HTTP/1.0";
+        closes =
+            unfinished || answer["connection_close"] == true || answer["version"] == "HTTP/1.0";
         let streams = matches!(
             asked(case),
             "watch" | "lease/keepalive" | "maintenance/snapshot" | "election/observe"
@@ -263,7 +347,10 @@ fn check_frames(
 ) {
     if let Value::Object(ends) = frames {
         // Only the ends of a long stream are written out: `created`, and events in order.
-        assert_eq!(next()["created"]["revision"], ends["first"]["result"]["header"]["revision"]);
+        assert_eq!(
+            next()["created"]["revision"],
+            ends["first"]["result"]["header"]["revision"]
+        );
         let count = all_events["count"].as_u64().unwrap();
         let mut events = Vec::new();
         while events.len() < usize::try_from(count).unwrap() {
@@ -314,10 +401,19 @@ fn check_frames(
                     let revision = json!({"revision": frame["header"]["revision"]});
                     assert_eq!(next(), json!({"progress": revision}), "{at}");
                 }
-                for revision in part.chunk_by(|a, b| a["kv"]["mod_revision"] == b["kv"]["mod_revision"]) {
+                for revision in
+                    part.chunk_by(|a, b| a["kv"]["mod_revision"] == b["kv"]["mod_revision"])
+                {
                     let line = next();
-                    assert_eq!(line["events"]["revision"], revision[0]["kv"]["mod_revision"], "{at}");
-                    assert_same(at, &line["events"]["events"], &Value::Array(revision.to_vec()));
+                    assert_eq!(
+                        line["events"]["revision"], revision[0]["kv"]["mod_revision"],
+                        "{at}"
+                    );
+                    assert_same(
+                        at,
+                        &line["events"]["events"],
+                        &Value::Array(revision.to_vec()),
+                    );
                 }
                 part.clear();
             }
@@ -329,7 +425,8 @@ fn assert_end(at: &str, end: &Value, frame: &Value) {
     let why = frame["cancel_reason"].as_str().unwrap();
     let why = why.rsplit(" desc = ").next().unwrap();
     if frame["compact_revision"] != "0" {
-        let compacted = json!({"reason": "compacted", "compact_revision": frame["compact_revision"]});
+        let compacted =
+            json!({"reason": "compacted", "compact_revision": frame["compact_revision"]});
         assert_eq!(*end, compacted, "{at}");
     } else if why == "etcdserver: permission denied" {
         assert_eq!(*end, json!({"reason": "permission_denied"}), "{at}");
@@ -377,7 +474,8 @@ fn is_same(got: &Value, expected: &Value) -> bool {
         // Bytes too long to be written out.
         (Value::String(base64), Value::Object(digest)) if digest.contains_key("sha256") => {
             let bytes = STANDARD.decode(base64).unwrap();
-            digest["len"] == bytes.len() && digest["sha256"] == hex(Sha256::digest(&bytes).as_slice())
+            digest["len"] == bytes.len()
+                && digest["sha256"] == hex(Sha256::digest(&bytes).as_slice())
         }
         // A list too long to be written out.
         (Value::Array(list), Value::Object(digest)) if digest.contains_key("sha256") => {
@@ -394,7 +492,10 @@ fn is_same(got: &Value, expected: &Value) -> bool {
         (Value::Object(lease), Value::String(id)) => lease.len() == 1 && lease["ID"] == **id,
         (Value::Array(got), Value::Array(expected)) => {
             got.len() == expected.len()
-                && got.iter().zip(expected).all(|(got, expected)| is_same(got, expected))
+                && got
+                    .iter()
+                    .zip(expected)
+                    .all(|(got, expected)| is_same(got, expected))
         }
         (Value::Object(got), Value::Object(expected)) => {
             let named = |name: &str| match got.get(name) {
@@ -402,16 +503,18 @@ fn is_same(got: &Value, expected: &Value) -> bool {
                 None => got.get(&format!("response_{name}")),
                 some => some,
             };
-            let names = got.keys().map(|name| name.strip_prefix("response_").unwrap_or(name));
+            let names = got
+                .keys()
+                .map(|name| name.strip_prefix("response_").unwrap_or(name));
             // What is empty but there says which kind of result it is.
             let one_of = |name: &str| matches!(name, "put" | "range" | "txn" | "delete_range");
-            names.chain(expected.keys().map(String::as_str)).all(|name| {
-                match (named(name), expected.get(name)) {
+            names
+                .chain(expected.keys().map(String::as_str))
+                .all(|name| match (named(name), expected.get(name)) {
                     (Some(got), Some(expected)) => is_same(got, expected),
                     (Some(only), None) | (None, Some(only)) => is_zero(only) && !one_of(name),
                     (None, None) => true,
-                }
-            })
+                })
         }
         _ => got == expected || (is_zero(got) && is_zero(expected)),
     }
@@ -434,7 +537,9 @@ fn hash_item(hash: &mut Sha256, item: &Value) {
 
 fn hash_kv(hash: &mut Sha256, kv: &Value) {
     for name in ["key", "value"] {
-        let bytes = STANDARD.decode(kv[name].as_str().unwrap_or_default()).unwrap();
+        let bytes = STANDARD
+            .decode(kv[name].as_str().unwrap_or_default())
+            .unwrap();
         hash.update(u32::try_from(bytes.len()).unwrap().to_be_bytes());
         hash.update(bytes);
     }

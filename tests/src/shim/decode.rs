@@ -1,6 +1,6 @@
 //! `etcd-shim decode`: the bytes of one connection, read as the answers to calls.
 //!
-//! The bytes go through [`http1::Reader`], and then through [`gateway::decode_answer`] or
+//! The bytes go through [`Reader`], and then through [`gateway::decode_answer`] or
 //! [`gateway::Frames`], as in the client. What `shim.md` leaves open:
 //!
 //! * Frames of several watches on one connection become the same lines, and nothing says which
@@ -537,7 +537,11 @@ impl Stream {
     fn poll(&mut self, lines: &mut Vec<Said>) -> Option<Result<(), FrameError>> {
         let said = match self {
             Self::Watch(frames, parts) => {
-                return Some(frames.poll_frame()?.map(|frame| watch_lines(frame, parts, lines)));
+                return Some(
+                    frames
+                        .poll_frame()?
+                        .map(|frame| watch_lines(frame, parts, lines)),
+                );
             }
             Self::KeepAlive(frames) => frames.poll_frame()?.map(|renewal| match renewal.ttl {
                 0 => Said::ended("expired"),

@@ -133,7 +133,8 @@ impl<R: Runtime> Shim<R> {
             "watch" => {
                 let watch = read::<Watch>("watch", value)?;
                 let ticket = self.open(id, What::Watch);
-                self.runtime.spawn(run_watch(self.runtime.clone(), watch, ticket));
+                self.runtime
+                    .spawn(run_watch(self.runtime.clone(), watch, ticket));
                 Ok(())
             }
             "keep_alive" => {
@@ -261,7 +262,13 @@ impl<R: Runtime> Shim<R> {
 
     /// The input has ended: calls are answered, then everything else is ended.
     fn finish(&self) {
-        let open = || lock(&self.open).values().flatten().cloned().collect::<Vec<_>>();
+        let open = || {
+            lock(&self.open)
+                .values()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         let wait = |lines: Vec<Open>| {
             for line in lines {
                 // Nothing is ever sent: an error is the end.
@@ -389,7 +396,11 @@ fn say(id: &Value, body: &impl Serialize) {
     let mut text = line(id, body);
     text.push('\n');
     let mut out = io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         // Nobody listens any more.
         std::process::exit(1);
     }

@@ -1,0 +1,494 @@
+//! `etcd-shim` over its pipes, on both drivers, against a real etcd.
+
+#![expect(clippy::unwrap_used, reason = "a test file from end to end")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use etcd_tests::Server;
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Makes each of these functions a test on either driver.
+macro_rules! on_both {
+    ($($name:ident,)*) => {
+        mod std_driver { $(#[test] fn $name() { super::$name("std"); })* }
+        mod smol_driver { $(#[test] fn $name() { super::$name("smol"); })* }
+    };
+}
+
+on_both! {
+    every_call_is_answered,
+    a_watch_tells_everything_and_ends_once,
+    ends_of_watches_have_reasons,
+    a_lease_is_kept_alive_until_it_is_gone,
+    errors_say_what_happened,
+    a_call_can_be_canceled,
+    impossible_lines_are_misuse,
+    the_end_of_the_input_ends_everything,
+}
+
+fn every_call_is_answered(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(
+        runtime,
+        &[&server.endpoint(), "--seed", "7", "--max-connections", "2"],
+    );
+
+    let put = json!({"key": "Zm9v", "value": "YmFy"});
+    let header = shim.ok("kv/put", put)["header"].clone();
+    assert_eq!(header["revision"], "2");
+    assert!(header["cluster_id"].is_string() && header["raft_term"].is_string());
+
+    let got = shim.ok("kv/range", json!({"key": "Zm9v"}));
+    let kv = json!({"key": "Zm9v", "value": "YmFy", "create_revision": "2", "mod_revision": "2", "version": "1"});
+    assert_eq!((&got["kvs"], &got["count"]), (&json!([kv]), &json!("1")));
+    assert!(got.get("more").is_none());
+
+    let txn = json!({
+        "compare": [{"key": "Zm9v", "target": "VERSION", "result": "EQUAL", "version": "1"}],
+        "success": [{"request_put": {"key": "Zm9v", "value": "MQ==", "prev_kv": true}}],
+    });
+    let answer = shim.ok("kv/txn", txn);
+    assert_eq!(answer["succeeded"], true);
+    assert_eq!(
+        answer["responses"][0]["response_put"]["prev_kv"]["value"],
+        "YmFy"
+    );
+    assert_eq!(
+        shim.ok("kv/deleterange", json!({"key": "Zm9v"}))["deleted"],
+        "1"
+    );
+    assert_eq!(
+        shim.ok("kv/compaction", json!({"revision": "3"}))["header"]["revision"],
+        "4"
+    );
+
+    let granted = shim.ok("lease/grant", json!({"TTL": "60", "ID": "77"}));
+    assert_eq!(
+        (&granted["ID"], &granted["TTL"]),
+        (&json!("77"), &json!("60"))
+    );
+    assert_eq!(shim.ok("lease/keepalive", json!({"ID": 77}))["TTL"], "60");
+    assert_eq!(
+        shim.ok("lease/timetolive", json!({"ID": "77"}))["grantedTTL"],
+        "60"
+    );
+    assert_eq!(
+        shim.ok("lease/leases", json!({}))["leases"],
+        json!([{"ID": "77"}])
+    );
+    assert!(shim.ok("lease/revoke", json!({"ID": "77"}))["header"].is_object());
+
+    let version = shim.ok("version", json!({}))["etcdserver"].clone();
+    assert_eq!(version, server.version().unwrap());
+    assert_eq!(shim.ok("health", json!({}))["health"], "true");
+    let line = json!({"call": "maintenance/status", "endpoint": server.endpoint()});
+    assert_eq!(shim.ask(line)["ok"]["version"], version);
+
+    let stats = shim.ask(json!({"stats": {}}))["ok"].clone();
+    let count = |name: &str| stats[name].as_str().unwrap().parse::<u64>().unwrap();
+    assert!((1..=4).contains(&count("connections_opened")), "{stats}");
+    assert!(count("connections_open") >= 1, "{stats}");
+    assert_eq!(
+        (count("requests"), count("retries"), count("resumes")),
+        (13, 0, 0)
+    );
+    assert!(
+        count("bytes_in") > 1000 && count("bytes_out") > 1000,
+        "{stats}"
+    );
+    shim.end();
+}
+
+fn a_watch_tells_everything_and_ends_once(runtime: &str) {
+    let mut server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    let watch =
+        json!({"key": "YQ==", "range_end": "Yg==", "prev_kv": true, "progress_notify": true});
+    let watch = shim.send(json!({"watch": watch}));
+    assert_eq!(shim.next(&watch), json!({"created": {"revision": "1"}}));
+
+    shim.ok("kv/put", json!({"key": "YQ==", "value": "MQ=="}));
+    let events = shim.next(&watch)["events"].clone();
+    let kv = json!({"key": "YQ==", "value": "MQ==", "create_revision": "2", "mod_revision": "2", "version": "1"});
+    assert_eq!(
+        events,
+        json!({"revision": "2", "events": [{"type": "PUT", "kv": kv}]})
+    );
+
+    // Two keys at one revision are one line.
+    let put = |key: &str| json!({"request_put": {"key": key, "value": "Mg=="}});
+    shim.ok("kv/txn", json!({"success": [put("YQ=="), put("YWE=")]}));
+    let events = shim.next(&watch)["events"].clone();
+    assert_eq!(events["revision"], "3");
+    assert_eq!(events["events"].as_array().unwrap().len(), 2);
+    assert_eq!(events["events"][0]["prev_kv"], kv);
+
+    let asked = shim.send(json!({"request_progress": watch}));
+    assert_eq!(shim.next(&asked), json!({"ok": {}}));
+    assert_eq!(shim.next(&watch), json!({"progress": {"revision": "3"}}));
+
+    server.kill().unwrap();
+    server.restart().unwrap();
+    let resumed = json!({"resumed": {"from": "4", "endpoint": server.endpoint()}});
+    assert_eq!(shim.next(&watch), resumed);
+    shim.ok("kv/deleterange", json!({"key": "YQ=="}));
+    let events = shim.next(&watch)["events"].clone();
+    assert_eq!(events["events"][0]["type"], "DELETE");
+
+    let cancel = shim.send(json!({"cancel": watch}));
+    assert_eq!(shim.next(&watch), json!({"end": {"reason": "canceled"}}));
+    assert_eq!(shim.next(&cancel), json!({"ok": {}}));
+    shim.ok("kv/put", json!({"key": "YQ=="}));
+    shim.end();
+}
+
+fn ends_of_watches_have_reasons(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    for _ in 0..5 {
+        shim.ok("kv/put", json!({"key": "aw=="}));
+    }
+    shim.ok("kv/compaction", json!({"revision": "4"}));
+    let watch = shim.send(json!({"watch": {"key": "aw==", "start_revision": "2"}}));
+    assert_eq!(shim.next(&watch), json!({"created": {"revision": "6"}}));
+    assert_eq!(
+        shim.next(&watch),
+        json!({"end": {"reason": "compacted", "compact_revision": "4"}})
+    );
+
+    let watch = shim.send(json!({"watch": {}}));
+    let end = shim.next(&watch)["end"].clone();
+    assert_eq!(
+        (&end["reason"], &end["error"]["kind"]),
+        (&json!("error"), &json!("misuse"))
+    );
+    shim.end();
+}
+
+fn a_lease_is_kept_alive_until_it_is_gone(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    let ttl = shim.ok("lease/grant", json!({"TTL": "3", "ID": "9"}))["TTL"].clone();
+    shim.ok("lease/grant", json!({"TTL": "3", "ID": "10"}));
+    let kept = shim.send(json!({"keep_alive": {"ID": "9"}}));
+    let other = shim.send(json!({"keep_alive": {"ID": "10"}}));
+    let start = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(shim.next(&kept), json!({"kept_alive": {"TTL": ttl}}));
+    }
+    let took = start.elapsed();
+    assert!((1800..3000).contains(&took.as_millis()), "{took:?}");
+
+    assert_eq!(shim.next(&other), json!({"kept_alive": {"TTL": ttl}}));
+    let cancel = shim.send(json!({"cancel": other}));
+    loop {
+        let line = shim.next(&other);
+        if line.get("kept_alive").is_none() {
+            assert_eq!(line, json!({"end": {"reason": "canceled"}}));
+            break;
+        }
+    }
+    assert_eq!(shim.next(&cancel), json!({"ok": {}}));
+
+    shim.ok("lease/revoke", json!({"ID": "9"}));
+    assert_eq!(shim.next(&kept), json!({"end": {"reason": "expired"}}));
+    shim.end();
+}
+
+fn errors_say_what_happened(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    let error = shim.error(json!({"call": "kv/put", "request": {}}));
+    assert_eq!(
+        (&error["kind"], &error["applied"]),
+        (&json!("misuse"), &json!("no"))
+    );
+    assert!(error.get("code").is_none());
+
+    let error = shim.error(json!({"call": "lease/revoke", "request": {"ID": "5"}}));
+    let message = "etcdserver: requested lease not found";
+    let expected = json!({"kind": "etcd", "code": 5, "message": message, "name": "LeaseNotFound", "applied": "no"});
+    assert_eq!(error, expected);
+
+    let nowhere =
+        json!({"call": "maintenance/status", "endpoint": "http://127.0.0.1:1", "timeout_ms": 300});
+    assert_eq!(shim.error(nowhere)["kind"], "unavailable");
+
+    server.pause().unwrap();
+    let start = Instant::now();
+    let error =
+        shim.error(json!({"call": "kv/put", "request": {"key": "aw=="}, "timeout_ms": 300}));
+    assert_eq!(
+        (&error["kind"], &error["applied"]),
+        (&json!("timeout"), &json!("maybe"))
+    );
+    let error =
+        shim.error(json!({"call": "kv/range", "request": {"key": "aw=="}, "timeout_ms": "300"}));
+    assert_eq!(
+        (&error["kind"], &error["applied"]),
+        (&json!("timeout"), &json!("no"))
+    );
+    assert!(start.elapsed() < Duration::from_secs(3));
+    server.resume().unwrap();
+    shim.ok("kv/put", json!({"key": "aw=="}));
+    shim.end();
+
+    let mut shim = Shim::start(runtime, &["http://127.0.0.1:1", "--timeout-ms", "300"]);
+    let error = shim.error(json!({"call": "kv/range", "request": {"key": "aw=="}}));
+    assert_eq!(
+        (&error["kind"], &error["applied"]),
+        (&json!("unavailable"), &json!("no"))
+    );
+    shim.end();
+}
+
+fn a_call_can_be_canceled(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    shim.ok("kv/put", json!({"key": "aw=="}));
+    server.pause().unwrap();
+    let put = shim.send(json!({"call": "kv/put", "request": {"key": "aw=="}}));
+    let range = shim.send(json!({"call": "kv/range", "request": {"key": "aw=="}}));
+    for (call, applied) in [(put, "maybe"), (range, "no")] {
+        let cancel = shim.send(json!({"cancel": call}));
+        let error = shim.next(&call)["error"].clone();
+        assert_eq!(
+            (&error["kind"], &error["applied"]),
+            (&json!("canceled"), &json!(applied))
+        );
+        assert_eq!(shim.next(&cancel), json!({"ok": {}}));
+    }
+    server.resume().unwrap();
+    shim.ok("kv/range", json!({"key": "aw=="}));
+    shim.end();
+}
+
+fn impossible_lines_are_misuse(runtime: &str) {
+    let mut shim = Shim::start(runtime, &["http://127.0.0.1:1"]);
+    for (line, says) in [
+        (json!({}), "exactly one of"),
+        (json!({"stats": {}, "watch": {}}), "exactly one of"),
+        (json!({"cancel": "gone"}), "\"gone\""),
+        (json!({"request_progress": 5}), "5"),
+        (json!({"call": "kv/take"}), "kv/take"),
+        (
+            json!({"call": "auth/status"}),
+            "auth/status is not supported yet",
+        ),
+        (
+            json!({"lock": {"name": "bA=="}}),
+            "lock is not supported yet",
+        ),
+        (json!({"call": "kv/put", "request": {"key": "*"}}), "key"),
+        (
+            json!({"call": "kv/put", "request": {"key": "aw=="}, "timeout_ms": "soon"}),
+            "timeout_ms",
+        ),
+        (
+            json!({"call": "version", "endpoint": "nowhere at all"}),
+            "endpoint",
+        ),
+    ] {
+        let error = shim.error(line.clone());
+        assert_eq!(
+            (&error["kind"], &error["applied"]),
+            (&json!("misuse"), &json!("no")),
+            "{line}"
+        );
+        assert!(
+            error["message"].as_str().unwrap().contains(says),
+            "{line}: {error}"
+        );
+    }
+    for line in ["rubbish", "[1]", "{\"stats\":{}}", "\u{fffd}{"] {
+        shim.write(line);
+        assert_eq!(shim.next(&Value::Null)["error"]["kind"], "misuse", "{line}");
+    }
+    // An id is any JSON.
+    shim.write(r#"{"id":{"a":[1]},"stats":{}}"#);
+    assert!(shim.next(&json!({"a": [1]}))["ok"].is_object());
+    shim.end();
+}
+
+fn the_end_of_the_input_ends_everything(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    shim.ok("lease/grant", json!({"TTL": "60", "ID": "9"}));
+    let watch = shim.send(json!({"watch": {"key": "aw=="}}));
+    let lease = shim.send(json!({"keep_alive": {"ID": "9"}}));
+    shim.next(&watch);
+    shim.next(&lease);
+    // A call that is still under way is answered.
+    let put = shim.send(json!({"call": "kv/put", "request": {"key": "Yg=="}}));
+    drop(shim.input.take());
+    assert!(shim.next(&put)["ok"].is_object());
+    assert_eq!(shim.next(&watch), json!({"end": {"reason": "shutdown"}}));
+    assert_eq!(shim.next(&lease), json!({"end": {"reason": "shutdown"}}));
+    shim.end();
+}
+
+#[test]
+fn bad_options_end_it_at_once() {
+    let there = ["--endpoints", "http://127.0.0.1:1"];
+    for bad in [
+        &["--runtime", "std"][..],
+        &["--runtime", "std", "--endpoints", ""],
+        &["--runtime", "std", "--endpoints", "ftp://x"],
+        &there,
+        &["--runtime", "tokio", there[0], there[1]],
+        &["--runtime", "smol", there[0], there[1], "--cacert", "x"],
+        &[
+            "--runtime",
+            "smol",
+            there[0],
+            there[1],
+            "--header",
+            "no colon",
+        ],
+        &[
+            "--runtime",
+            "smol",
+            there[0],
+            there[1],
+            "--header",
+            "Host: x",
+        ],
+        &[
+            "--runtime",
+            "smol",
+            there[0],
+            there[1],
+            "--api-prefix",
+            "v3",
+        ],
+        &["--runtime", "smol", there[0], there[1], "--timeout-ms"],
+        &["--runtime", "smol", there[0], there[1], "--colour"],
+        &["replay", "x"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_etcd-shim"))
+            .args(bad)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), said.lines().count()),
+            (Some(2), 1),
+            "{bad:?}: {said}"
+        );
+        assert!(output.stdout.is_empty());
+        if bad.contains(&"--cacert") {
+            assert!(said.contains("--cacert is not supported yet"), "{said}");
+        }
+    }
+}
+
+/// A shim under way.
+struct Shim {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<Value>,
+    /// Lines of other ids that came before the one waited for.
+    early: Vec<Value>,
+    last_id: u64,
+}
+
+impl Shim {
+    /// Starts one; the first argument is its endpoints.
+    fn start(runtime: &str, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_etcd-shim"))
+            .args(["--runtime", runtime, "--endpoints"])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (line, output) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for text in stdout.lines() {
+                let _ = line.send(serde_json::from_str(&text.unwrap()).unwrap());
+            }
+        });
+        Self {
+            input: child.stdin.take(),
+            child,
+            output,
+            early: Vec::new(),
+            last_id: 0,
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        writeln!(self.input.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// Sends a line under an id of its own.
+    fn send(&mut self, mut line: Value) -> Value {
+        self.last_id += 1;
+        line["id"] = self.last_id.into();
+        self.write(&line.to_string());
+        self.last_id.into()
+    }
+
+    /// The next line with this id, without the id.
+    fn next(&mut self, id: &Value) -> Value {
+        let mut line = match self.early.iter().position(|line| line["id"] == *id) {
+            Some(at) => self.early.remove(at),
+            None => loop {
+                let line = self.output.recv_timeout(PATIENCE);
+                let line = line.unwrap_or_else(|error| {
+                    panic!("{error}: nothing for {id}, only {:?}", self.early)
+                });
+                if line["id"] == *id {
+                    break line;
+                }
+                self.early.push(line);
+            },
+        };
+        line.as_object_mut().unwrap().remove("id").unwrap();
+        line
+    }
+
+    fn ask(&mut self, line: Value) -> Value {
+        let id = self.send(line);
+        self.next(&id)
+    }
+
+    fn ok(&mut self, call: &str, request: Value) -> Value {
+        let mut answer = self.ask(json!({"call": call, "request": request}));
+        assert!(answer.get("ok").is_some(), "{call}: {answer}");
+        answer["ok"].take()
+    }
+
+    fn error(&mut self, line: Value) -> Value {
+        let mut answer = self.ask(line);
+        assert!(answer.get("error").is_some(), "{answer}");
+        answer["error"].take()
+    }
+
+    /// Ends the input, and sees that nothing is left to be said.
+    fn end(mut self) {
+        drop(self.input.take());
+        let left = self.output.iter().collect::<Vec<_>>();
+        assert!(
+            left.is_empty() && self.early.is_empty(),
+            "{left:?} {:?}",
+            self.early
+        );
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Shim {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
