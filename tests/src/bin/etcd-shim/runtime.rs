@@ -6,6 +6,7 @@
 use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -121,7 +122,19 @@ impl Runtime for Std {
     const INTERRUPTS: bool = false;
 
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
-        thread::spawn(|| smol::block_on(line));
+        let line = Arc::new(Mutex::new(Some(line)));
+        loop {
+            let line = Arc::clone(&line);
+            let run = move || {
+                let line = line.lock().map_or(None, |mut line| line.take());
+                line.map(smol::block_on)
+            };
+            // There may be as many threads as the system allows. The next lines wait for one.
+            match thread::Builder::new().spawn(run) {
+                Ok(_) => return,
+                Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
+        }
     }
 
     async fn call<C>(

@@ -1,6 +1,7 @@
 //! Lines in, lines out.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,22 +68,28 @@ enum What {
 /// The line's own end of [`Open`]; dropping it says that the line has ended.
 struct Ticket {
     id: Value,
-    key: String,
     number: u64,
     open: Arc<Mutex<BTreeMap<String, Vec<Open>>>>,
     orders: Receiver<Order>,
     _ended: Sender<()>,
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
+impl Ticket {
+    /// Takes a line off those that have not ended.
+    fn forget(&self, id: &Value, number: u64) {
         let mut open = lock(&self.open);
-        if let Some(lines) = open.get_mut(&self.key) {
-            lines.retain(|line| line.number != self.number);
-            if lines.is_empty() {
-                open.remove(&self.key);
+        if let Entry::Occupied(mut lines) = open.entry(id.to_string()) {
+            lines.get_mut().retain(|line| line.number != number);
+            if lines.get().is_empty() {
+                lines.remove();
             }
         }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.forget(&self.id, self.number);
     }
 }
 
@@ -234,16 +241,18 @@ impl<R: Runtime> Shim<R> {
         let (orders, for_line) = smol::channel::unbounded();
         let (at_end, ended) = smol::channel::bounded(1);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let key = id.to_string();
-        lock(&self.open).entry(key.clone()).or_default().push(Open {
+        let line = Open {
             number,
             what,
             orders,
             ended,
-        });
+        };
+        lock(&self.open)
+            .entry(id.to_string())
+            .or_default()
+            .push(line);
         Ticket {
             id: id.clone(),
-            key,
             number,
             open: Arc::clone(&self.open),
             orders: for_line,
@@ -275,12 +284,7 @@ impl<R: Runtime> Shim<R> {
                 let _ = line.ended.recv_blocking();
             }
         };
-        let is_call = |line: &Open| match &line.what {
-            // One that was given up is not waited for.
-            What::Call(_, answered) => !answered.load(Ordering::Acquire),
-            What::Cancel => true,
-            What::Watch | What::KeepAlive => false,
-        };
+        let is_call = |line: &Open| matches!(line.what, What::Call(..) | What::Cancel);
         wait(open().into_iter().filter(is_call).collect());
         self.runtime.shutdown();
         let streams = open()
@@ -359,8 +363,10 @@ async fn run_cancel(target_id: Value, target: Open, waits: bool, ticket: Ticket)
         let _ = target.orders.try_send(Order::Cancel);
         let _ = target.ended.recv().await;
     } else if let What::Call(applied, answered) = &target.what {
-        // A blocking call cannot be canceled, only given up: its thread's answer goes nowhere.
+        // A blocking call cannot be canceled, only given up: its thread's answer goes nowhere,
+        // and nobody waits for it.
         if !answered.swap(true, Ordering::AcqRel) {
+            ticket.forget(&target_id, target.number);
             let error = Error::Canceled { applied: *applied };
             say(&target_id, &Said::from(&error));
         }
