@@ -46,7 +46,8 @@ pub(crate) trait Json: Sized {
     }
 }
 
-/// A message of etcd's API: one of the crate's own types, in etcd's JSON.
+/// A message of etcd's API: one of the crate's own types, in etcd's JSON, or a `serde_json::Value` for
+/// what this crate has no type for.
 ///
 /// ```
 /// use etcd_core::WatchResponse;
@@ -66,6 +67,14 @@ pub(crate) mod sealed {
         fn scan_whole(json: &[u8]) -> Option<Self>;
     }
 }
+
+impl sealed::Scanned for serde_json::Value {
+    fn scan_whole(_json: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+impl Message for serde_json::Value {}
 
 /// Reads a message.
 pub(crate) fn from_slice<T: Message>(json: &[u8]) -> Result<T, serde_json::Error> {
