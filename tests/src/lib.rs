@@ -2,12 +2,15 @@
 //!
 //! The library half is what scenarios and `cargo xtask` stand on: an etcd binary to run
 //! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]), and
-//! a few lines of HTTP that share no code with the client under test ([`http`]). [`shim`] is what the
-//! binary `etcd-shim` says, and its reading of bytes from a file.
+//! a few lines of HTTP that share no code with the client under test ([`http`]). On top of it are
+//! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
+//! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
+pub mod driver;
 pub mod find;
 pub mod http;
 mod ports;
+pub mod scenario;
 mod server;
 pub mod shim;
 mod sockets;

@@ -1,0 +1,192 @@
+//! The two drivers behind one face, so that a scenario or the tour is written once.
+//!
+//! All methods block: `etcd-std` does so by itself, `etcd-smol` is waited for with `block_on`, its
+//! driver running on smol's global executor as in a program that does nothing special. Nothing is
+//! hidden: each method is one method of the driver.
+
+use std::time::Duration;
+
+use etcd_core::Call;
+use etcd_core::CallOptions;
+use etcd_core::Config;
+use etcd_core::DeleteRange;
+use etcd_core::DeleteRangeResponse;
+use etcd_core::Error;
+use etcd_core::IntoBytes;
+use etcd_core::Put;
+use etcd_core::PutResponse;
+use etcd_core::Range;
+use etcd_core::RangeResponse;
+use etcd_core::Stats;
+use etcd_core::Watch;
+use etcd_core::WatchEvent;
+use smol::Timer;
+use smol::block_on;
+use smol::future;
+
+pub use etcd_std::Elapsed;
+
+/// A client of one of the drivers.
+pub trait Driver: Clone + Send + Sync + 'static {
+    /// The runtime's name: `std` or `smol`.
+    const NAME: &'static str;
+
+    /// One watch of this driver.
+    type Watching: Watching;
+
+    /// A client with this configuration; it opens no connection yet.
+    fn with_config(config: Config) -> Self;
+
+    /// The same, with all that is random in it fixed by `seed`.
+    fn with_seed(config: Config, seed: u64) -> Self;
+
+    /// Makes any call, with options of its own.
+    fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error>;
+
+    /// Opens a watch; returns once the server has confirmed it.
+    fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error>;
+
+    /// What the client has done since its start.
+    fn stats(&self) -> Stats;
+
+    /// Ends everything now.
+    fn shutdown(&self);
+
+    /// Makes any call.
+    fn call<C: Call>(&self, call: C) -> Result<C::Response, Error> {
+        self.call_with(call, CallOptions::default())
+    }
+
+    /// Reads a key or a range of keys.
+    fn get(&self, range: impl Into<Range>) -> Result<RangeResponse, Error> {
+        self.call(range.into())
+    }
+
+    /// Writes a key.
+    fn put(&self, key: impl IntoBytes, value: impl IntoBytes) -> Result<PutResponse, Error> {
+        self.call(Put::new(key, value))
+    }
+
+    /// Deletes a key or a range of keys.
+    fn delete(&self, range: impl Into<DeleteRange>) -> Result<DeleteRangeResponse, Error> {
+        self.call(range.into())
+    }
+}
+
+/// One watch of one of the drivers. Dropping it cancels the watch.
+pub trait Watching: Send + 'static {
+    /// The store's revision when the server confirmed the watch.
+    fn created_revision(&self) -> i64;
+
+    /// What happens next, or an error if nothing happens within `limit`; what comes later is not
+    /// lost. `None` after the end.
+    fn next_within(&mut self, limit: Duration) -> Result<Option<WatchEvent>, Elapsed>;
+
+    /// Asks for a progress notice.
+    fn request_progress(&self);
+
+    /// Ends the watch.
+    fn cancel(&self);
+}
+
+impl Driver for etcd_std::Client {
+    const NAME: &'static str = "std";
+
+    type Watching = etcd_std::Watcher;
+
+    fn with_config(config: Config) -> Self {
+        Self::with_config(config)
+    }
+
+    fn with_seed(config: Config, seed: u64) -> Self {
+        Self::with_seed(config, seed)
+    }
+
+    fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error> {
+        self.call_with(call, options)
+    }
+
+    fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error> {
+        self.watch(watch)
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+
+    fn shutdown(&self) {
+        self.shutdown();
+    }
+}
+
+impl Watching for etcd_std::Watcher {
+    fn created_revision(&self) -> i64 {
+        self.created_revision()
+    }
+
+    fn next_within(&mut self, limit: Duration) -> Result<Option<WatchEvent>, Elapsed> {
+        self.next_event_timeout(limit)
+    }
+
+    fn request_progress(&self) {
+        self.request_progress();
+    }
+
+    fn cancel(&self) {
+        self.cancel();
+    }
+}
+
+impl Driver for etcd_smol::Client {
+    const NAME: &'static str = "smol";
+
+    type Watching = etcd_smol::Watcher;
+
+    fn with_config(config: Config) -> Self {
+        Self::with_config(config)
+    }
+
+    fn with_seed(config: Config, seed: u64) -> Self {
+        Self::with_seed(config, seed)
+    }
+
+    fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error> {
+        block_on(self.call_with(call, options))
+    }
+
+    fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error> {
+        block_on(self.watch(watch))
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+
+    fn shutdown(&self) {
+        self.shutdown();
+    }
+}
+
+impl Watching for etcd_smol::Watcher {
+    fn created_revision(&self) -> i64 {
+        self.created_revision()
+    }
+
+    fn next_within(&mut self, limit: Duration) -> Result<Option<WatchEvent>, Elapsed> {
+        let event = async { Ok(self.next_event().await) };
+        let elapsed = async {
+            Timer::after(limit).await;
+            Err(Elapsed)
+        };
+        // The event is looked for first, so that one which is there comes even without any time.
+        block_on(future::or(event, elapsed))
+    }
+
+    fn request_progress(&self) {
+        self.request_progress();
+    }
+
+    fn cancel(&self) {
+        self.cancel();
+    }
+}
