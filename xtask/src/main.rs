@@ -9,6 +9,7 @@ mod etcd;
 mod failure;
 mod fetch;
 mod test;
+mod tour;
 
 use std::env;
 use std::ffi::OsString;
@@ -63,6 +64,12 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command {
+        name: "tour",
+        help: tour::HELP,
+        options: &["--runtime", "--endpoints", "--etcd"],
+        run: tour::run,
+    },
+    Command {
         name: "test",
         help: test::HELP,
         options: &["--etcd"],
@@ -85,6 +92,7 @@ const COMMANDS: &[Command] = &[
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
+  tour    see the client at work, on both runtimes
   test    run all tests against a real etcd
   etcd    run any command with an etcd server at hand
   fetch   find or fetch an etcd binary and print its path
