@@ -4,6 +4,7 @@
 //! driver running on smol's global executor as in a program that does nothing special. Nothing is
 //! hidden: each method is one method of the driver.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use etcd_core::Call;
@@ -74,7 +75,7 @@ pub trait Driver: Clone + Send + Sync + 'static {
 }
 
 /// One watch of one of the drivers. Dropping it cancels the watch.
-pub trait Watching: Send + 'static {
+pub trait Watching: Debug + Send + 'static {
     /// The store's revision when the server confirmed the watch.
     fn created_revision(&self) -> i64;
 

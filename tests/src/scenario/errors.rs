@@ -33,7 +33,7 @@ pub fn refusals_are_typed<D: Driver>(stage: &mut Stage) {
     let client: D = stage.client();
     let refused = client
         .call(Put::new("k", "v").with_lease(12345))
-        .unwrap_err();
+        .must_fail();
     let Error::Etcd { status, applied } = &refused else {
         panic!("{refused:?}");
     };
@@ -41,13 +41,13 @@ pub fn refusals_are_typed<D: Driver>(stage: &mut Stage) {
     assert_eq!((status.code, *applied), (Code::NOT_FOUND, Applied::No));
 
     // Just too large for the store, and too large even for its door.
-    let large = client.put("k", vec![b'x'; 1_600_000]).unwrap_err();
+    let large = client.put("k", vec![b'x'; 1_600_000]).must_fail();
     let known = large.status().and_then(|status| status.known());
     assert_eq!(
         (known, large.applied()),
         (Some(Known::RequestTooLarge), Applied::No)
     );
-    let larger = client.put("k", vec![b'x'; 3 << 20]).unwrap_err();
+    let larger = client.put("k", vec![b'x'; 3 << 20]).must_fail();
     let code = larger.status().map(|status| status.code);
     assert_eq!(
         (code, larger.applied()),
@@ -55,7 +55,7 @@ pub fn refusals_are_typed<D: Driver>(stage: &mut Stage) {
     );
     let absent = client
         .call(Put::new("k", "").with_ignore_value())
-        .unwrap_err();
+        .must_fail();
     assert_eq!(
         absent.status().and_then(|status| status.known()),
         Some(Known::KeyNotFound)
@@ -68,18 +68,18 @@ pub fn refusals_are_typed<D: Driver>(stage: &mut Stage) {
 pub fn impossible_requests_are_not_sent<D: Driver>(stage: &mut Stage) {
     let client: D = stage.client();
     assert_eq!(
-        client.put("", "v").unwrap_err(),
+        client.put("", "v").must_fail(),
         Error::Misuse(Misuse::EmptyKey)
     );
-    assert_eq!(client.get("").unwrap_err(), Error::Misuse(Misuse::EmptyKey));
+    assert_eq!(client.get("").must_fail(), Error::Misuse(Misuse::EmptyKey));
     let twice = Txn::new().and_then([Put::new("k", "1"), Put::new("k", "2")]);
     assert_eq!(
-        client.call(twice).unwrap_err(),
+        client.call(twice).must_fail(),
         Error::Misuse(Misuse::DuplicateKey)
     );
     let both = Put::new("k", "v").with_ignore_value();
     assert_eq!(
-        client.call(both).unwrap_err(),
+        client.call(both).must_fail(),
         Error::Misuse(Misuse::ValueWithIgnoreValue)
     );
     let stats = client.stats();
@@ -95,8 +95,8 @@ pub fn a_silent_server_is_a_timeout<D: Driver>(stage: &mut Stage) {
     stage.server.pause().must();
 
     let since = Instant::now();
-    let read = client.call_with(Range::key("k"), quick()).unwrap_err();
-    let write = client.call_with(Put::new("k", "2"), quick()).unwrap_err();
+    let read = client.call_with(Range::key("k"), quick()).must_fail();
+    let write = client.call_with(Put::new("k", "2"), quick()).must_fail();
     let took = since.elapsed();
     assert!(
         took >= Duration::from_millis(600) && took < Duration::from_secs(3),
@@ -126,7 +126,7 @@ pub fn a_server_that_is_gone_is_unavailable<D: Driver>(stage: &mut Stage) {
     let client: D = stage.client();
     let quick = CallOptions::default().with_timeout(Duration::from_millis(500));
     let since = Instant::now();
-    let error = client.call_with(Put::new("k", "v"), quick).unwrap_err();
+    let error = client.call_with(Put::new("k", "v"), quick).must_fail();
     assert!(
         since.elapsed() < Duration::from_secs(3),
         "{:?}",
@@ -201,7 +201,7 @@ pub fn two_clients_do_not_disturb_each_other<D: Driver>(stage: &mut Stage) {
 
     one.shutdown();
     assert_eq!(end(&mut watch_one), WatchEnd::Shutdown);
-    let after = one.get("k").unwrap_err();
+    let after = one.get("k").must_fail();
     assert!(
         matches!(
             after,

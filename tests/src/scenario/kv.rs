@@ -212,19 +212,17 @@ pub fn compacted_revisions_are_refused<D: Driver>(stage: &mut Stage) {
             .value,
         "2"
     );
-    let gone = client
-        .get(Range::key("k").with_revision(first))
-        .unwrap_err();
+    let gone = client.get(Range::key("k").with_revision(first)).must_fail();
     assert_eq!(
         known(&gone),
         (Some(Known::Compacted), Some(Code::OUT_OF_RANGE))
     );
-    let again = client.call(Compact::new(first)).unwrap_err();
+    let again = client.call(Compact::new(first)).must_fail();
     assert_eq!(known(&again).0, Some(Known::Compacted));
     assert_eq!(again.applied(), Applied::No);
     let future = client
         .get(Range::key("k").with_revision(last + 1))
-        .unwrap_err();
+        .must_fail();
     assert_eq!(known(&future).0, Some(Known::FutureRev));
     assert_eq!(client.get("k").must().kvs[0].value, "3");
 }

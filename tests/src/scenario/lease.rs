@@ -27,7 +27,7 @@ pub fn a_lease_lives_until_it_is_revoked<D: Driver>(stage: &mut Stage) {
     assert!(first.id != 0 && first.ttl == 60, "{first:?}");
     let second = client.call(LeaseGrant::new(90).with_id(7777)).must();
     assert_eq!((second.id, second.ttl), (7777, 90));
-    let taken = client.call(LeaseGrant::new(90).with_id(7777)).unwrap_err();
+    let taken = client.call(LeaseGrant::new(90).with_id(7777)).must_fail();
     assert_eq!(
         taken.status().and_then(|status| status.known()),
         Some(Known::LeaseExist)
@@ -61,13 +61,13 @@ pub fn a_lease_lives_until_it_is_revoked<D: Driver>(stage: &mut Stage) {
     client.call(LeaseRevoke::new(7777)).must();
     assert_eq!(stage.truth("l/1".into()).count, 0);
     assert_eq!(client.call(LeaseTimeToLive::new(7777)).must().ttl, -1);
-    let gone = client.call(LeaseRevoke::new(7777)).unwrap_err();
+    let gone = client.call(LeaseRevoke::new(7777)).must_fail();
     assert_eq!(
         gone.status().and_then(|status| status.known()),
         Some(Known::LeaseNotFound)
     );
     // The server answers this with a time to live of 0; it is the same error here.
-    let gone = client.call(LeaseKeepAlive::new(7777)).unwrap_err();
+    let gone = client.call(LeaseKeepAlive::new(7777)).must_fail();
     assert_eq!(
         gone.status().and_then(|status| status.known()),
         Some(Known::LeaseNotFound)

@@ -13,6 +13,7 @@ pub mod restart;
 pub mod txn;
 pub mod watch;
 
+use std::fmt::Debug;
 use std::fmt::Display;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -120,22 +121,35 @@ impl Drop for Turn {
     }
 }
 
-/// A result that has to be good.
+/// A result that has to be as the scenario says.
 trait Must {
     type Good;
+    type Bad;
 
     /// The good of it; a panic with the error at the place where this is called.
     fn must(self) -> Self::Good;
+
+    /// The error of it; a panic if there is none.
+    fn must_fail(self) -> Self::Bad;
 }
 
-impl<T, E: Display> Must for Result<T, E> {
+impl<T: Debug, E: Display> Must for Result<T, E> {
     type Good = T;
+    type Bad = E;
 
     #[track_caller]
     fn must(self) -> T {
         match self {
             Ok(good) => good,
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[track_caller]
+    fn must_fail(self) -> E {
+        match self {
+            Ok(good) => panic!("wanted an error, got {good:?}"),
+            Err(error) => error,
         }
     }
 }

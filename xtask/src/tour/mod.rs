@@ -75,11 +75,8 @@ fn one<D: Driver>(pen: &Pen, args: &Args, who: &str) -> Result<bool, Failure> {
             let endpoints: Vec<_> = urls.split(',').map(str::trim).collect();
             let config = config(&endpoints)?;
             pen.title(who, &format!("at {}", endpoints.join(", ")));
-            let since = SystemTime::UNIX_EPOCH
-                .elapsed()
-                .unwrap_or_default()
-                .as_millis();
-            let prefix = format!("tour-{}-{since}/", std::process::id());
+            let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+            let prefix = format!("tour-{:x}/", since.as_millis());
             Guide::<D>::new(pen, config, prefix, None).walk()
         }
         None => {
