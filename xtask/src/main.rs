@@ -8,6 +8,7 @@ mod choice;
 mod etcd;
 mod failure;
 mod fetch;
+mod measure;
 mod test;
 mod tour;
 
@@ -76,6 +77,12 @@ const COMMANDS: &[Command] = &[
         run: test::run,
     },
     Command {
+        name: "measure",
+        help: measure::HELP,
+        options: &["--rounds", "--calls", "--etcd"],
+        run: measure::run,
+    },
+    Command {
         name: "etcd",
         help: etcd::HELP,
         options: &["--etcd"],
@@ -92,10 +99,11 @@ const COMMANDS: &[Command] = &[
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  tour    see the client at work, on both runtimes
-  test    run all tests against a real etcd
-  etcd    run any command with an etcd server at hand
-  fetch   find or fetch an etcd binary and print its path
+  tour      see the client at work, on both runtimes
+  test      run all tests against a real etcd
+  measure   see how fast it is, next to the least a program could do
+  etcd      run any command with an etcd server at hand
+  fetch     find or fetch an etcd binary and print its path
 
 `cargo xtask COMMAND --help` tells more about one.
 
