@@ -285,7 +285,7 @@ impl<'a, D: Driver> Guide<'a, D> {
                     for event in batch.events {
                         let change = Change {
                             revision: batch.revision,
-                            key: event.kv.key,
+                            key: event.kv.key.to_vec(),
                         };
                         if to_show > 0 {
                             to_show -= 1;
@@ -378,7 +378,7 @@ impl<'a, D: Driver> Guide<'a, D> {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Change {
     revision: i64,
-    key: bytes::Bytes,
+    key: Vec<u8>,
 }
 
 impl std::fmt::Display for Change {
@@ -433,7 +433,7 @@ fn compare(held: &RangeResponse, seen: &[Change], failed: usize) -> Result<Strin
         .iter()
         .map(|kv| Change {
             revision: kv.mod_revision,
-            key: kv.key.clone(),
+            key: kv.key.to_vec(),
         })
         .collect();
     truth.sort();
