@@ -22,9 +22,11 @@ pub fn large_values_and_frames<D: Driver>(stage: &mut Stage) {
     let client: D = stage.client();
     let whole = Watch::prefix("b/").with_prev_kv();
     let mut whole = client.watch(whole.with_fragment(false)).must();
-    let mut in_parts = client
-        .watch(Watch::prefix("b/").with_prev_kv().with_fragment(true))
-        .must();
+    // Of another client, so on another connection: a watch that is not read holds up its neighbours
+    // there once it holds `watch_buffer_bytes`, which these two would.
+    let other: D = stage.client();
+    let parts = Watch::prefix("b/").with_prev_kv();
+    let mut in_parts = other.watch(parts.with_fragment(true)).must();
     let value = |number: u8| -> Vec<u8> {
         let bytes = (0..1 << 20).map(|at: u32| at.to_le_bytes()[0].wrapping_mul(number));
         bytes.collect()
@@ -40,7 +42,6 @@ pub fn large_values_and_frames<D: Driver>(stage: &mut Stage) {
     let deleted = client.call(DeleteRange::prefix("b/").with_prev_kv()).must();
     assert_eq!(deleted.prev_kvs.len(), 10);
 
-    // Both in turn: a watch that is not read holds up its neighbour on the connection.
     for number in 0..10 {
         for watch in [&mut whole, &mut in_parts] {
             let put = batch(watch);
