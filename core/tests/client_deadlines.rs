@@ -1,0 +1,487 @@
+//! What becomes of calls when connecting, sending or answering goes wrong.
+
+mod support;
+
+use support::World;
+use support::check;
+
+#[test]
+fn a_refused_connection_leads_to_the_next_endpoint_at_once() {
+    check(
+        r#"
+        > client a b c
+        > put k v
+        connect 1 to a
+        > refuse 1
+        close 1
+        connect 2 to b
+        > refuse 2
+        close 2
+        connect 3 to c
+        > open 3
+        send 3: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 3 200 {}
+        call 1: Put
+        "#,
+    );
+}
+
+#[test]
+fn the_wait_comes_after_every_endpoint_refused_and_grows() {
+    check(
+        "
+        > client a b
+        > put k v
+        connect 1 to a
+        > refuse 1
+        close 1
+        connect 2 to b
+        > refuse 2
+        close 2
+        > wait 100ms
+        at 24.414737ms
+        connect 3 to a
+        > refuse 3
+        close 3
+        connect 4 to b
+        > refuse 4
+        close 4
+        > wait 100ms
+        at 148.061013ms
+        connect 5 to a
+        > refuse 5
+        close 5
+        connect 6 to b
+        > refuse 6
+        close 6
+        > wait 200ms
+        at 306.412208ms
+        connect 7 to a
+        > refuse 7
+        close 7
+        connect 8 to b
+        > refuse 8
+        close 8
+        > wait 1s
+        at 618.241025ms
+        connect 9 to a
+        ",
+    );
+}
+
+#[test]
+fn connections_that_are_refused_together_count_as_one_round() {
+    check(
+        "
+        > client a
+        > get 1
+        connect 1 to a
+        > get 2
+        connect 2 to a
+        > get 3
+        connect 3 to a
+        > refuse 1
+        close 1
+        > refuse 2
+        close 2
+        > refuse 3
+        close 3
+        > wait 100ms
+        at 25.436596ms
+        connect 4 to a
+        connect 5 to a
+        connect 6 to a
+        > refuse 4
+        close 4
+        > refuse 5
+        close 5
+        > refuse 6
+        close 6
+        > wait 100ms
+        at 154.140681ms
+        connect 7 to a
+        connect 8 to a
+        connect 9 to a
+        ",
+    );
+}
+
+#[test]
+fn a_connection_that_does_not_open_in_time_is_given_up() {
+    check(
+        r#"
+        > client a b connect_timeout=300ms
+        > get k
+        connect 1 to a
+        > wait 400ms
+        at 300ms
+        close 1
+        connect 2 to b
+        > open 1
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {}
+        call 1: Range
+        "#,
+    );
+}
+
+#[test]
+fn the_deadline_passes_while_connecting() {
+    check(
+        "
+        > client a
+        > put k v timeout=300ms
+        connect 1 to a
+        > wait 1s
+        at 300ms
+        call 1: Timeout, not applied: deadline passed while waiting for a connection
+        ",
+    );
+}
+
+#[test]
+fn the_deadline_names_why_connecting_failed() {
+    check(
+        "
+        > client a
+        > put k v timeout=300ms
+        connect 1 to a
+        > refuse 1
+        close 1
+        > wait 310ms
+        at 25.436596ms
+        connect 2 to a
+        at 300ms
+        call 1: Unavailable, not applied: no endpoint could serve the call: cannot connect: connection refused
+        ",
+    );
+}
+
+#[test]
+fn the_deadline_passes_while_every_connection_is_taken() {
+    check(
+        r#"
+        > client a connections=1
+        > get 1
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > put k v timeout=300ms
+        > wait 1s
+        at 300ms
+        call 2: Timeout, not applied: deadline passed while waiting for a free connection
+        "#,
+    );
+}
+
+#[test]
+fn the_deadline_passes_while_sending() {
+    check(
+        "
+        > client a
+        > slow
+        > put k v timeout=300ms
+        connect 1 to a
+        > open 1
+        transmit 1: 123 bytes
+        > write 1 5
+        > wait 1s
+        at 300ms
+        call 1: Timeout, not applied: deadline passed while sending the request
+        close 1
+        ",
+    );
+}
+
+#[test]
+fn the_deadline_passes_before_the_answer() {
+    check(
+        r#"
+        > client a
+        > put k v timeout=300ms
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > get k
+        connect 2 to a
+        > wait 1s
+        at 300ms
+        call 1: Timeout, maybe applied: deadline passed while waiting for the answer
+        close 1
+        "#,
+    );
+}
+
+#[test]
+fn a_deadline_closes_only_its_own_connection() {
+    check(
+        r#"
+        > client a
+        > get 1 timeout=300ms
+        connect 1 to a
+        > get 2
+        connect 2 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > open 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        > wait 400ms
+        at 300ms
+        call 1: Timeout, not applied: deadline passed while waiting for the answer
+        close 1
+        > answer 2 200 {}
+        call 2: Range
+        > answer 1 200 {}
+        "#,
+    );
+}
+
+#[test]
+fn reads_and_writes_have_their_own_deadlines() {
+    check(
+        "
+        > client a read_timeout=2s write_timeout=3s connect_timeout=10s
+        > get k
+        connect 1 to a
+        > put k v
+        connect 2 to a
+        > txn k v
+        connect 3 to a
+        > grant
+        connect 4 to a
+        > renew 7
+        connect 5 to a
+        > wait 10s
+        at 2s
+        call 1: Timeout, not applied: deadline passed while waiting for a connection
+        at 3s
+        call 2: Timeout, not applied: deadline passed while waiting for a connection
+        call 3: Timeout, not applied: deadline passed while waiting for a connection
+        call 4: Timeout, not applied: deadline passed while waiting for a connection
+        call 5: Timeout, not applied: deadline passed while waiting for a connection
+        close 5
+        at 10s
+        close 1
+        close 2
+        close 3
+        close 4
+        ",
+    );
+}
+
+#[test]
+fn a_read_that_was_cut_off_is_asked_again_elsewhere() {
+    check(
+        r#"
+        > client a b
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > eof 1
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {}
+        call 1: Range
+        "#,
+    );
+}
+
+#[test]
+fn a_write_that_was_cut_off_after_its_last_byte_is_not() {
+    check(
+        r#"
+        > client a b
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > reset 1
+        close 1
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: connection reset
+        > wait 10s
+        "#,
+    );
+}
+
+#[test]
+fn a_transaction_that_was_cut_off_is_a_write() {
+    check(
+        r#"
+        > client a b
+        > txn k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/txn {"success":[{"request_put":{"key":"k","value":"v"}}]}
+        > raw 1 HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{
+        > eof 1
+        close 1
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server broke HTTP: connection ended inside an answer
+        "#,
+    );
+}
+
+#[test]
+fn a_renewal_and_a_read_are_repeated_up_to_the_last_attempt() {
+    check(
+        r#"
+        > client a attempts=2
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > eof 1
+        close 1
+        > wait 100ms
+        at 25.436596ms
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > eof 2
+        close 2
+        call 1: Unavailable, not applied: no endpoint could serve the call: connection lost: server closed the connection
+        > wait 10s
+        "#,
+    );
+}
+
+#[test]
+fn an_answer_before_the_request_was_sent_ends_the_connection() {
+    check(
+        r#"
+        > client a
+        > slow
+        > put k v
+        connect 1 to a
+        > open 1
+        transmit 1: 123 bytes
+        > answer 1 200 {}
+        close 1
+        > wait 100ms
+        at 25.436596ms
+        connect 2 to a
+        > open 2
+        transmit 2: 123 bytes
+        > quick
+        > write 2
+        send 2: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 2 200 {}
+        call 1: Put
+        "#,
+    );
+}
+
+#[test]
+fn an_answer_before_the_end_of_the_request_is_its_answer_and_the_connections_last() {
+    check(
+        r#"
+        > client a
+        > slow
+        > put k v
+        connect 1 to a
+        > open 1
+        transmit 1: 123 bytes
+        > write 1 50
+        > answer 1 400 {"error":"etcdserver: key is not provided","code":3}
+        call 1: Etcd, not applied: etcdserver: key is not provided (InvalidArgument)
+        close 1
+        > get k
+        connect 2 to a
+        "#,
+    );
+}
+
+#[test]
+fn a_put_is_sent_again_until_its_last_byte_was_taken() {
+    let mut world = World::after("client a b\nslow\nput k v\nopen 1");
+    let length = {
+        let conn = world.socket(1).id;
+        world.client().transmit(conn).len()
+    };
+    for taken in 0..=length {
+        let mut world = World::after("client a b\nslow\nput k v\nopen 1");
+        world.run(&format!("write 1 {taken}"));
+        let outcome = world.run("reset 1");
+        if taken < length {
+            assert_eq!(outcome, ["close 1", "connect 2 to b"], "{taken} bytes");
+            world.run_all("quick\nopen 2\nwrite 2");
+            assert_eq!(world.run("answer 2 200 {}"), ["call 1: Put"]);
+        } else {
+            let lost = "call 1: Unavailable, maybe applied: no endpoint could serve the call: \
+                        connection lost: connection reset";
+            assert_eq!(outcome, ["close 1", lost]);
+        }
+    }
+}
+
+#[test]
+fn an_answer_cut_anywhere_leaves_a_put_uncertain_and_repeats_a_get() {
+    let answer = support::answer(200, r#"{"header":{"revision":"7"}}"#);
+    for end in ["eof 1", "reset 1"] {
+        for cut in 0..answer.len() {
+            let mut world = World::after("client a b\nput k v\nopen 1");
+            world.receive(1, &answer.as_bytes()[..cut]);
+            let outcome = world.run(end);
+            assert_eq!(outcome.len(), 2, "{cut}: {outcome:?}");
+            assert!(
+                outcome[1].starts_with("call 1: Unavailable, maybe applied"),
+                "{cut}: {outcome:?}"
+            );
+
+            let mut world = World::after("client a b\nget k\nopen 1");
+            world.receive(1, &answer.as_bytes()[..cut]);
+            assert_eq!(world.run(end), ["close 1", "connect 2 to b"], "{cut}");
+            world.run("open 2");
+            world.receive(2, answer.as_bytes());
+            world.drain();
+            assert!(world.transcript().ends_with("call 1: Range\n"));
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_a_length_cut_by_a_reset_is_no_answer() {
+    check(
+        r#"
+        > client a b
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > raw 1 HTTP/1.1 200 OK\r\n\r\n{}
+        > reset 1
+        close 1
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: connection reset
+        "#,
+    );
+}
+
+#[test]
+fn waits_between_rounds_of_refusals_grow_up_to_a_cap_and_are_spread() {
+    let mut world = World::after("client a b connect_timeout=60s\nput k v timeout=3600s");
+    let mut waits = Vec::new();
+    for round in 0..20 {
+        world.run(&format!("refuse {}", 2 * round + 1));
+        world.run(&format!("refuse {}", 2 * round + 2));
+        let due = world.client().poll_timeout().expect("a wait");
+        waits.push((due - world.now).as_millis());
+        let wait = due - world.now;
+        world.run(&format!("wait {}ms", wait.as_millis() + 1));
+    }
+    assert!((22..=28).contains(&waits[0]), "{waits:?}");
+    for pair in waits.windows(2) {
+        let [before, after] = pair else {
+            unreachable!()
+        };
+        assert!(*after > *before || *after >= 1800, "{waits:?}");
+    }
+    let capped = &waits[10..];
+    assert!(
+        capped.iter().all(|wait| (1800..=2200).contains(wait)),
+        "{waits:?}"
+    );
+    assert!(capped.iter().any(|wait| *wait != capped[0]), "{waits:?}");
+}

@@ -1,0 +1,315 @@
+//! The inputs a transcript can name.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use etcd_core::CallOptions;
+use etcd_core::Client;
+use etcd_core::Config;
+use etcd_core::Endpoint;
+use etcd_core::Instant;
+use etcd_core::LeaseGrant;
+use etcd_core::LeaseKeepAlive;
+use etcd_core::NetError;
+use etcd_core::NetErrorKind;
+use etcd_core::Output;
+use etcd_core::Put;
+use etcd_core::Range;
+use etcd_core::Txn;
+use etcd_core::Watch;
+
+use super::World;
+
+/// The words of an input: plain ones, and `name=value`.
+struct Words<'a> {
+    plain: Vec<&'a str>,
+    named: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Words<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut words = Self {
+            plain: Vec::new(),
+            named: Vec::new(),
+        };
+        for word in text.split_whitespace() {
+            match word.split_once('=') {
+                Some(pair) => words.named.push(pair),
+                None => words.plain.push(word),
+            }
+        }
+        words
+    }
+
+    #[track_caller]
+    fn at(&self, place: usize) -> &'a str {
+        self.plain
+            .get(place)
+            .unwrap_or_else(|| panic!("too few words"))
+    }
+
+    #[track_caller]
+    fn number(&self, place: usize) -> u64 {
+        self.at(place).parse().expect("a number")
+    }
+
+    fn find(&self, name: &str) -> Option<&'a str> {
+        let found = self.named.iter().find(|(word, _)| *word == name);
+        found.map(|(_, value)| *value)
+    }
+
+    fn signed(&self, name: &str) -> Option<i64> {
+        self.find(name)
+            .map(|value| value.parse().expect("a number"))
+    }
+}
+
+impl World {
+    /// Does what a line says. Whatever happens to be unknown in a line panics: a transcript means
+    /// what it says.
+    #[track_caller]
+    pub(super) fn obey(&mut self, command: &str) {
+        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let words = Words::new(rest);
+        let now = self.now;
+        match verb {
+            "client" => self.start(&words),
+            // Calls.
+            "put" => self.call(Put::new(words.at(0), words.at(1)), &words),
+            "get" => self.call(Range::key(words.at(0)), &words),
+            "grant" => self.call(LeaseGrant::new(10), &words),
+            "renew" => self.call(
+                LeaseKeepAlive::new(i64::try_from(words.number(0)).unwrap()),
+                &words,
+            ),
+            "txn" => {
+                let put = Put::new(words.at(0), words.at(1));
+                self.call(Txn::new().and_then([put]), &words);
+            }
+            "cancel" => {
+                let call = self.calls[&words.number(0)];
+                self.client().cancel_call(now, call);
+            }
+            "shutdown" => self.client().shutdown(now),
+            // Watches.
+            "watch" => {
+                let mut watch = Watch::key(words.at(0));
+                watch.start_revision = words.signed("from").unwrap_or(0);
+                watch.fragment = words.find("fragment").is_some();
+                let id = self.client().watch(now, watch);
+                self.watches.insert(id.get(), id);
+            }
+            "unwatch" => {
+                let watch = self.watches[&words.number(0)];
+                self.client().cancel_watch(now, watch);
+            }
+            "ask" => {
+                let watch = self.watches[&words.number(0)];
+                self.client().request_progress(now, watch);
+            }
+            "hold" => {
+                self.held.insert(words.number(0));
+            }
+            "read" => {
+                let most = words
+                    .plain
+                    .get(1)
+                    .map_or(usize::MAX, |most| most.parse().unwrap());
+                if most == usize::MAX {
+                    self.held.remove(&words.number(0));
+                }
+                self.read_watch(self.watches[&words.number(0)], most);
+            }
+            // The network.
+            "open" => {
+                let conn = self.socket(words.number(0)).id;
+                self.client().handle_connected(now, conn);
+            }
+            "refuse" => {
+                let conn = self.socket(words.number(0)).id;
+                let error = NetError::new(NetErrorKind::Refused, "connection refused");
+                self.client().handle_connect_failed(now, conn, error);
+            }
+            "reset" => {
+                let conn = self.socket(words.number(0)).id;
+                let error = NetError::new(NetErrorKind::Reset, "connection reset");
+                self.client().handle_closed(now, conn, error);
+            }
+            "eof" => {
+                let conn = self.socket(words.number(0)).id;
+                self.client().handle_eof(now, conn);
+            }
+            "slow" => self.slow = true,
+            "quick" => self.slow = false,
+            "write" => {
+                let conn = self.socket(words.number(0)).id;
+                let most = words
+                    .plain
+                    .get(1)
+                    .map_or(usize::MAX, |most| most.parse().unwrap());
+                self.write(conn, most);
+            }
+            // Answers.
+            "answer" => {
+                let (conn, rest) = rest.split_once(' ').expect("connection, status, body");
+                let (status, body) = rest.split_once(' ').unwrap_or((rest, ""));
+                let bytes = answer(status.parse().unwrap(), body);
+                self.receive(conn.parse().unwrap(), bytes.as_bytes());
+            }
+            "raw" => {
+                let (conn, text) = rest.split_once(' ').expect("connection, text");
+                let text = text.replace("\\r", "\r").replace("\\n", "\n");
+                self.receive(conn.parse().unwrap(), text.as_bytes());
+            }
+            "frame" => {
+                let (conn, json) = rest.split_once(' ').expect("connection, JSON");
+                self.frame(conn.parse().unwrap(), &format!("{{\"result\":{json}}}\n"));
+            }
+            "error" => {
+                let (conn, json) = rest.split_once(' ').expect("connection, JSON");
+                self.frame(conn.parse().unwrap(), &format!("{{\"error\":{json}}}"));
+            }
+            "created" | "refused" | "canceled" | "events" | "progress" => {
+                let json = frame(verb, &words);
+                self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
+            }
+            "last" => self.receive(words.number(0), b"0\r\n\r\n"),
+            // Time.
+            "wait" => self.wait(now + duration(words.at(0))),
+            "until" => self.wait(Instant::ZERO + duration(words.at(0))),
+            other => panic!("no such input: {other}"),
+        }
+    }
+
+    fn start(&mut self, words: &Words<'_>) {
+        let mut config = Config::new(words.plain.iter()).expect("endpoints");
+        for (name, value) in &words.named {
+            let number = || value.parse().expect("a number");
+            match *name {
+                "connect_timeout" => config.connect_timeout = duration(value),
+                "read_timeout" => config.read_timeout = duration(value),
+                "write_timeout" => config.write_timeout = duration(value),
+                "created_timeout" => config.watch_created_timeout = duration(value),
+                "idle_limit" => config.idle_limit = duration(value),
+                "connections" => config.max_connections = number(),
+                "per_connection" => config.max_watches_per_connection = number(),
+                "attempts" => config.max_attempts = value.parse().expect("a number"),
+                "leader" => config.require_leader = value.parse().expect("a boolean"),
+                "body" => config.limits.body_bytes = value.parse().expect("a number"),
+                "frame" => config.limits.frame_bytes = number(),
+                "buffer" => config.limits.watch_buffer_bytes = number(),
+                "calls" => config.limits.calls = number(),
+                "watches" => config.limits.watches = number(),
+                "request" => config.limits.request_bytes = number(),
+                other => panic!("no such setting: {other}"),
+            }
+        }
+        // The seed picks the endpoint to begin with; transcripts begin with the first.
+        let begins_there = |seed: &u64| {
+            let mut client = Client::new(config.clone(), *seed, self.now);
+            client.call(self.now, Range::key("k"));
+            let first = client.poll_output();
+            matches!(first, Some(Output::Connect { endpoint, .. }) if endpoint == config.endpoints[0])
+        };
+        let seed = (1..).find(begins_there).expect("some seed begins there");
+        self.client = Some(Client::new(config.clone(), seed, self.now));
+        self.config = Some(config);
+    }
+
+    fn call<C: etcd_core::Call>(&mut self, call: C, words: &Words<'_>) {
+        let now = self.now;
+        let mut options = CallOptions::default();
+        if let Some(timeout) = words.find("timeout") {
+            options = options.with_timeout(duration(timeout));
+        }
+        if let Some(endpoint) = words.find("at") {
+            options = options.with_endpoint(endpoint.parse::<Endpoint>().unwrap());
+        }
+        let id = self.client().call_with(now, call, options);
+        self.calls.insert(id.get(), id);
+    }
+
+    /// Bytes come in on a connection, closed or not.
+    #[track_caller]
+    pub fn receive(&mut self, conn: u64, bytes: &[u8]) {
+        let (now, id) = (self.now, self.socket(conn).id);
+        self.client().handle_received(now, id, bytes);
+    }
+
+    /// A frame comes in on a stream, in a chunk of its own, after the head if it is the first.
+    fn frame(&mut self, conn: u64, json: &str) {
+        let mut bytes = String::new();
+        let socket = self.socket(conn);
+        if !std::mem::replace(&mut socket.answering, true) {
+            bytes += STREAM_HEAD;
+        }
+        bytes += &chunk(json);
+        self.receive(conn, bytes.as_bytes());
+    }
+}
+
+/// The head of a stream's answer.
+pub const STREAM_HEAD: &str =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+pub fn chunk(data: &str) -> String {
+    format!("{:x}\r\n{data}\r\n", data.len())
+}
+
+/// A whole unary answer.
+pub fn answer(status: u16, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status} Reason\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// The JSON of a frame of a watch: `created 1 id=1 rev=10`, `events 1 id=1 rev=12 k@11 -k@12`.
+fn frame(verb: &str, words: &Words<'_>) -> String {
+    let mut fields = Vec::new();
+    if let Some(revision) = words.signed("rev") {
+        fields.push(format!("\"header\":{{\"revision\":\"{revision}\"}}"));
+    }
+    if let Some(id) = words.signed("id").filter(|id| *id != 0) {
+        fields.push(format!("\"watch_id\":\"{id}\""));
+    }
+    if ["created", "refused"].contains(&verb) {
+        fields.push("\"created\":true".to_owned());
+    }
+    if ["canceled", "refused"].contains(&verb) {
+        fields.push("\"canceled\":true".to_owned());
+    }
+    if let Some(revision) = words.signed("compact") {
+        fields.push(format!("\"compact_revision\":\"{revision}\""));
+    }
+    if let Some(reason) = words.find("reason") {
+        let reason = reason.replace('_', " ");
+        fields.push(format!("\"cancel_reason\":\"{reason}\""));
+    }
+    if words.find("more").is_some() {
+        fields.push("\"fragment\":true".to_owned());
+    }
+    let events: Vec<_> = words.plain[1..].iter().map(|word| event(word)).collect();
+    if !events.is_empty() {
+        fields.push(format!("\"events\":[{}]", events.join(",")));
+    }
+    format!("{{{}}}", fields.join(","))
+}
+
+/// `k@5` is a put of `k` at revision 5, `-k@5` its removal.
+pub fn event(word: &str) -> String {
+    let (key, revision) = word.split_once('@').expect("key@revision");
+    let (kind, key) = match key.strip_prefix('-') {
+        Some(key) => ("\"type\":\"DELETE\",", key),
+        None => ("", key),
+    };
+    let key = STANDARD.encode(key);
+    format!("{{{kind}\"kv\":{{\"key\":\"{key}\",\"mod_revision\":\"{revision}\"}}}}")
+}
+
+pub fn duration(text: &str) -> Duration {
+    if let Some(millis) = text.strip_suffix("ms") {
+        return Duration::from_millis(millis.parse().expect("milliseconds"));
+    }
+    let seconds = text.strip_suffix('s').expect("a time in s or ms");
+    Duration::from_secs(seconds.parse().expect("seconds"))
+}

@@ -1,0 +1,67 @@
+//! Results and events as one line of text each.
+
+use etcd_core::Applied;
+use etcd_core::Error;
+use etcd_core::EventKind;
+use etcd_core::Response;
+use etcd_core::WatchEvent;
+
+pub fn result(result: &Result<Response, Error>) -> String {
+    match result {
+        Ok(Response::Range(range)) => {
+            let keys: Vec<_> = range.kvs.iter().map(|kv| text(&kv.key)).collect();
+            format!("Range {}", keys.join(" ")).trim_end().to_owned()
+        }
+        Ok(Response::LeaseKeepAlive(answer)) => {
+            format!("LeaseKeepAlive {} for {} s", answer.id, answer.ttl)
+        }
+        Ok(response) => format!("{:?}", response.rpc()),
+        Err(error) => {
+            let kind = match error {
+                Error::Etcd { .. } => "Etcd",
+                Error::Timeout { .. } => "Timeout",
+                Error::Unavailable { .. } => "Unavailable",
+                Error::Canceled { .. } => "Canceled",
+                Error::Limit { .. } => "Limit",
+                Error::Misuse(_) => "Misuse",
+                _ => "Unknown",
+            };
+            let applied = match error.applied() {
+                Applied::No => "not applied",
+                Applied::Maybe => "maybe applied",
+            };
+            format!("{kind}, {applied}: {error}")
+        }
+    }
+}
+
+pub fn watch(event: &WatchEvent) -> String {
+    match event {
+        WatchEvent::Created { revision } => format!("created at {revision}"),
+        WatchEvent::Batch(batch) => {
+            let events: Vec<_> = batch
+                .events
+                .iter()
+                .map(|event| {
+                    assert_eq!(event.kv.mod_revision, batch.revision, "rule W-9");
+                    let kind = match event.kind {
+                        EventKind::Delete => "-",
+                        _ => "+",
+                    };
+                    format!("{kind}{}", text(&event.kv.key))
+                })
+                .collect();
+            format!("{} {}", batch.revision, events.join(" "))
+        }
+        WatchEvent::Progress { revision } => format!("progress {revision}"),
+        WatchEvent::Resumed { from, endpoint } => {
+            format!("resumed from {from} at {}", endpoint.host())
+        }
+        WatchEvent::End(end) => format!("end: {end}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
