@@ -141,6 +141,31 @@ fn a_compacted_watch_ends_with_where_it_stood() {
 }
 
 #[test]
+fn two_watches_that_end_in_one_piece_both_end() {
+    check(
+        r#"
+        > client a
+        > watch k from=3
+        connect 1 to a
+        > watch j from=4
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"3","watch_id":"1"}}
+        send 1: {"create_request":{"key":"j","progress_notify":true,"start_revision":"4","watch_id":"2"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > created 1 id=2 rev=10
+        watch 2: created at 10
+        > raw 1 42\r\n{"result":{"watch_id":"1","canceled":true,"compact_revision":"7"}}\r\n42\r\n{"result":{"watch_id":"2","canceled":true,"compact_revision":"7"}}\r\n
+        watch 1: end: revision 3 was compacted, the oldest one kept is 7
+        watch 2: end: revision 4 was compacted, the oldest one kept is 7
+        close 1
+        > wait 60s
+        "#,
+    );
+}
+
+#[test]
 fn a_watch_canceled_without_a_reason_goes_on() {
     check(
         r#"

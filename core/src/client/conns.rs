@@ -151,6 +151,10 @@ impl Client {
         };
         match conn.close_reason() {
             Some(reason) => self.conn_lost(now, id, reason),
+            // Only now: as long as there are events, a watch may have its end among them.
+            None if conn.lane == Lane::Watches && conn.wire.is_idle() => {
+                self.conn_lost(now, id, CloseReason::Idle);
+            }
             None => self.tell_transmit(id),
         }
     }

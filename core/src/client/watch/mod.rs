@@ -314,13 +314,6 @@ impl Client {
             WireEvent::Ended { stream, why } => {
                 self.arm_created(now, conn);
                 self.watch_ended(watch_of(stream), why);
-                if self
-                    .conns
-                    .get(&conn)
-                    .is_some_and(|conn| conn.wire.is_idle())
-                {
-                    self.conn_lost(now, conn, CloseReason::Idle);
-                }
             }
             WireEvent::Answered { .. } => {}
         }
