@@ -474,6 +474,40 @@ fn shutdown_ends_calls_that_wait_for_a_connection() {
 }
 
 #[test]
+fn an_old_endpoint_is_left_with_the_last_answer() {
+    check(
+        r#"
+        > client a b connections=1
+        > get 1
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > watch k
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/watch (open, with a leader)
+        send 2: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > reset 2
+        close 2
+        connect 3 to b
+        > answer 1 200 {}
+        close 1
+        call 1: Range
+        > open 3
+        send 3: POST /v3/watch (open, with a leader)
+        send 3: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > reset 3
+        close 3
+        > wait 30ms
+        at 24.414737ms
+        connect 4 to a
+        > get 2
+        connect 5 to a
+        "#,
+    );
+}
+
+#[test]
 fn input_for_a_dead_connection_changes_nothing() {
     check(
         r#"

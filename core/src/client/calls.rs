@@ -41,6 +41,7 @@ use crate::id::EndpointIndex;
 use crate::time::Instant;
 use crate::wire::Ask;
 use crate::wire::CancelStep;
+use crate::wire::Purpose;
 use crate::wire::StreamId;
 use crate::wire::gateway::Encoded;
 
@@ -384,6 +385,7 @@ impl Client {
     /// The server answered.
     pub(super) fn call_answered(
         &mut self,
+        now: Instant,
         conn_id: ConnId,
         stream: StreamId,
         result: Result<Response, Status>,
@@ -393,9 +395,12 @@ impl Client {
             let of_use = match conn.lane {
                 Lane::Calls => conn.endpoint == self.endpoints.current(),
                 Lane::Pinned(_) => true,
-                Lane::Watches | Lane::Renewals => false,
+                Lane::Watches | Lane::Renewals => true,
             };
-            if of_use && conn.close_reason().is_none() {
+            if !of_use {
+                // Kept, it would take the place of another when its endpoint's turn comes again.
+                self.conn_lost(now, conn_id, CloseReason::Idle);
+            } else if conn.lane.purpose() == Purpose::Calls && conn.close_reason().is_none() {
                 self.calls.add_idle(conn_id);
             }
         }

@@ -141,7 +141,7 @@ impl Client {
             conn.last_used = now;
             match event {
                 WireEvent::Answered { stream, result } => {
-                    self.call_answered(id, stream, result);
+                    self.call_answered(now, id, stream, result);
                 }
                 event => self.watch_event(now, id, event),
             }
