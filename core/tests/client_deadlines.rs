@@ -176,6 +176,28 @@ fn the_deadline_passes_while_every_connection_is_taken() {
 }
 
 #[test]
+fn a_queued_call_is_not_told_of_a_refusal_that_is_over() {
+    check(
+        r#"
+        > client a connections=1
+        > get 1
+        connect 1 to a
+        > refuse 1
+        close 1
+        > wait 30ms
+        at 25.436596ms
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/kv/range {"key":"1"}
+        > put k v timeout=300ms
+        > wait 1s
+        at 330ms
+        call 2: Timeout, not applied: deadline passed while waiting for a free connection
+        "#,
+    );
+}
+
+#[test]
 fn the_deadline_passes_while_sending() {
     check(
         "

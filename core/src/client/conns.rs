@@ -55,6 +55,9 @@ impl Client {
         }
         self.stats.connections_opened += 1;
         self.stats.connections_open += 1;
+        if let Some(gate) = self.gates.get_mut(&conn.lane) {
+            gate.last_error = None;
+        }
         if conn.full_watches > 0 {
             self.outputs.push_back(Output::Pause(id));
         }
