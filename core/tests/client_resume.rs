@@ -55,8 +55,9 @@ fn a_watch_from_now_on_goes_on_after_the_revision_of_its_confirmation() {
         watch 1: resumed from 11 at b
         > reset 2
         close 2
-        connect 3 to a
         > wait 100ms
+        at 24.414737ms
+        connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
         send 3: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
@@ -401,8 +402,9 @@ fn a_stream_that_ends_with_an_error_goes_on_elsewhere() {
         watch 1: resumed from 11 at b
         > error 2 {"code":14,"message":"error reading from server: EOF"}
         close 2
-        connect 3 to a
         > wait 100ms
+        at 24.414737ms
+        connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
         send 3: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
@@ -500,6 +502,53 @@ fn events_for_an_id_that_never_was_close_the_connection() {
         > open 2
         send 2: POST /v3/watch (open, with a leader)
         send 2: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        "#,
+    );
+}
+
+#[test]
+fn a_server_that_confirms_and_breaks_off_is_asked_more_and_more_slowly() {
+    check(
+        r#"
+        > client a b
+        > watch k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > eof 1
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/watch (open, with a leader)
+        send 2: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        > created 2 id=1 rev=10
+        watch 1: resumed from 11 at b
+        > eof 2
+        close 2
+        > wait 30ms
+        at 24.414737ms
+        connect 3 to a
+        > open 3
+        send 3: POST /v3/watch (open, with a leader)
+        send 3: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        > created 3 id=1 rev=10
+        watch 1: resumed from 11 at a
+        > eof 3
+        close 3
+        connect 4 to b
+        > open 4
+        send 4: POST /v3/watch (open, with a leader)
+        send 4: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        > created 4 id=1 rev=10
+        watch 1: resumed from 11 at b
+        > eof 4
+        close 4
+        > wait 100ms
+        at 78.061013ms
+        connect 5 to a
         "#,
     );
 }

@@ -99,6 +99,9 @@ impl Client {
         self.calls.remove_conn(id);
         // The conversation's own reason came first.
         let reason = conn.close_reason().unwrap_or(reason);
+        if lived_long(now, &conn) {
+            self.gates.entry(conn.lane).or_default().handle_success();
+        }
         if is_failure(&conn, &reason) {
             self.lane_failed(now, &conn);
         }
@@ -113,10 +116,7 @@ impl Client {
         let was_current = self.endpoints.handle_failure(conn.endpoint);
         // Of connections that were lost together one counts: the endpoint was left with the first.
         let counts = was_current || matches!(conn.lane, Lane::Pinned(_));
-        let lived = conn
-            .open_since()
-            .map_or(Duration::ZERO, |since| now - since);
-        if !counts || conn.lane == Lane::Watches && lived > LONG_LIFE {
+        if !counts || lived_long(now, conn) {
             return;
         }
         let (endpoints, cap) = match conn.lane {
@@ -168,6 +168,13 @@ impl Client {
             self.outputs.push_back(Output::Transmit(id));
         }
     }
+}
+
+/// Whether a watch connection was of use. That it confirmed watches does not show it: a server may
+/// confirm and break off, again and again (rule W-17).
+fn lived_long(now: Instant, conn: &Conn) -> bool {
+    let since = conn.open_since();
+    conn.lane == Lane::Watches && since.is_some_and(|since| now - since > LONG_LIFE)
 }
 
 /// Whether a loss says something bad of the endpoint, and not only that we were done.

@@ -321,10 +321,6 @@ impl Client {
 
     fn watch_created(&mut self, now: Instant, conn: ConnId, watch: WatchId, revision: i64) {
         self.arm_created(now, conn);
-        self.gates
-            .entry(Lane::Watches)
-            .or_default()
-            .handle_success();
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
