@@ -191,6 +191,25 @@ fn a_renewal_without_an_answer_ends_and_the_others_are_asked_again() {
 }
 
 #[test]
+fn a_renewal_that_cannot_be_sent_ends_at_its_deadline() {
+    check(
+        "
+        > client a
+        > renew 7 timeout=100ms
+        connect 1 to a
+        > refuse 1
+        close 1
+        > wait 1s
+        at 25.436596ms
+        connect 2 to a
+        at 100ms
+        call 1: Unavailable, not applied: no endpoint could serve the call: cannot connect: connection refused
+        close 2
+        ",
+    );
+}
+
+#[test]
 fn a_server_without_a_leader_is_left_for_the_next() {
     check(
         r#"

@@ -462,8 +462,13 @@ impl Client {
         };
         let applied = self.applied(id, call);
         let state = call.state;
-        let error = match state {
-            State::Waiting => {
+        // A renewal is put on its connection while that still opens.
+        let open = match state {
+            State::Waiting => None,
+            State::Sent(conn) => self.conns.get(&conn).filter(|conn| conn.is_open()),
+        };
+        let error = match open {
+            None => {
                 let gate = self.gates.get(&call.lane);
                 let refused = gate.and_then(|gate| gate.last_error.clone());
                 let has_conn = self
@@ -486,11 +491,10 @@ impl Client {
                     },
                 }
             }
-            State::Sent(conn) => {
-                let phase = match self.conns.get(&conn) {
-                    Some(conn) if !conn.is_open() => Phase::Connect,
-                    Some(conn) if conn.wire.sent(StreamId(id.get())) != Sent::All => Phase::Send,
-                    _ => Phase::Answer,
+            Some(conn) => {
+                let phase = match conn.wire.sent(StreamId(id.get())) {
+                    Sent::All => Phase::Answer,
+                    Sent::Nothing | Sent::Part => Phase::Send,
                 };
                 Error::Timeout { phase, applied }
             }
