@@ -2,6 +2,7 @@
 
 mod support;
 
+use support::World;
 use support::check;
 
 #[test]
@@ -339,5 +340,27 @@ fn a_connection_that_is_not_read_has_time_to_confirm() {
         > created 1 id=2 rev=12
         watch 2: created at 12
         "#,
+    );
+}
+
+#[test]
+fn what_a_user_who_does_not_read_is_owed_stays_bounded() {
+    let mut world = World::after("client a\nhold 1\nwatch k\nopen 1\ncreated 1 id=1 rev=10");
+    for conn in 1..50 {
+        world.run(&format!("progress {conn} id=1 rev={}", 10 + conn));
+        world.run(&format!("eof {conn}"));
+        world.run("wait 6s");
+        let next = conn + 1;
+        world.run(&format!("open {next}"));
+        world.run(&format!("created {next} id=1 rev=100"));
+    }
+    let owed = world.run("read 1");
+    assert_eq!(
+        owed,
+        [
+            "watch 1: created at 10",
+            "watch 1: progress 59",
+            "watch 1: resumed from 60 at a"
+        ]
     );
 }

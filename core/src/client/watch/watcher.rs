@@ -135,10 +135,7 @@ impl Watcher {
 
     fn tell_progress(&mut self, revision: i64) {
         self.told_progress = self.told_progress.max(revision);
-        // Of several in a row the last says it all.
-        if let Some(WatchEvent::Progress { .. }) = self.queue.back() {
-            self.queue.pop_back();
-        }
+        self.forget(|event| matches!(event, WatchEvent::Progress { .. }));
         self.queue.push_back(WatchEvent::Progress {
             revision: self.told_progress,
         });
@@ -146,14 +143,25 @@ impl Watcher {
 
     /// It goes on over another connection.
     pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
-        // Of several in a row the last says it all.
-        if let Some(WatchEvent::Resumed { .. }) = self.queue.back() {
-            self.queue.pop_back();
-        }
+        self.forget(|event| matches!(event, WatchEvent::Resumed { .. }));
         self.queue.push_back(WatchEvent::Resumed {
             from: self.position.next(),
             endpoint,
         });
+    }
+
+    /// Takes back an event of the same kind that waits after the last batch: of several the last
+    /// says it all, and a user who does not read is not owed more and more.
+    fn forget(&mut self, is_same: impl Fn(&WatchEvent) -> bool) {
+        let since_batch = self.queue.iter().rev().take_while(|event| {
+            matches!(
+                event,
+                WatchEvent::Progress { .. } | WatchEvent::Resumed { .. }
+            )
+        });
+        if let Some(back) = since_batch.into_iter().position(|event| is_same(event)) {
+            self.queue.remove(self.queue.len() - 1 - back);
+        }
     }
 
     /// Ends it; what is queued comes first.
