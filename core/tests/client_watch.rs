@@ -184,11 +184,21 @@ fn a_watch_canceled_without_a_reason_goes_on() {
         > events 1 id=1 rev=12 k@12
         watch 1: 12 +k
         > canceled 1 id=1
-        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"13","watch_id":"3"}}
+        > watch i
+        send 1: {"create_request":{"key":"i","progress_notify":true,"watch_id":"3"}}
+        > wait 30ms
+        at 25.436596ms
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"13","watch_id":"4"}}
         > created 1 id=3 rev=12
+        watch 3: created at 12
+        > created 1 id=4 rev=12
         watch 1: resumed from 13 at a
-        > events 1 id=3 rev=13 k@13
+        > events 1 id=4 rev=13 k@13
         watch 1: 13 +k
+        > canceled 1 id=4
+        > wait 100ms
+        at 84.140681ms
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"14","watch_id":"5"}}
         "#,
     );
 }
@@ -207,6 +217,8 @@ fn the_last_watch_canceled_without_a_reason_goes_on() {
         watch 1: created at 10
         > canceled 1 id=1
         close 1
+        > wait 30ms
+        at 25.436596ms
         connect 2 to a
         > open 2
         send 2: POST /v3/watch (open, with a leader)

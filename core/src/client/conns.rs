@@ -130,6 +130,19 @@ impl Client {
         }
     }
 
+    /// A server let go of a watch that was live since then, on a connection that goes on: the watch
+    /// waits like after a loss (rules W-15 and W-17), or a server that confirms and cancels would be
+    /// asked without end.
+    pub(super) fn watch_was_dropped(&mut self, now: Instant, since: Instant) {
+        let gate = self.gates.entry(Lane::Watches).or_default();
+        if now - since > LONG_LIFE {
+            gate.handle_success();
+        }
+        if let Some(until) = gate.handle_failure(now, 1, WATCHES_CAP, &mut self.rng) {
+            self.timers.arm(until, Timer::Retry(Lane::Watches));
+        }
+    }
+
     /// Whether a lane may open a connection now.
     pub(super) fn may_open(&self, lane: Lane) -> bool {
         self.gates.get(&lane).is_none_or(super::pool::Gate::is_open)

@@ -175,21 +175,26 @@ impl Client {
     /// Gives waiting watches to connections with room, and opens further ones for the rest.
     pub(super) fn place_watches(&mut self, now: Instant) {
         let most = self.config.max_watches_per_connection.max(1);
-        while let Some(watch) = self.watches.waiting.front().copied() {
+        let mut place = 0;
+        while let Some(watch) = self.watches.waiting.get(place).copied() {
             let has_room = |conn: &Conn| conn.lane == Lane::Watches && conn.wire.free(most) > 0;
             let found = self
                 .conns
                 .iter()
                 .find(|(_, conn)| has_room(conn))
                 .map(|(id, _)| *id);
+            let may_open = self.may_open(Lane::Watches);
+            let rests = |watcher: &Watcher| watcher.rests;
             let conn = match found {
-                Some(conn) => conn,
-                None if self.may_open(Lane::Watches) => {
-                    self.open_conn(now, Lane::Watches, self.endpoints.current())
+                Some(_) if !may_open && self.watches.table.get(&watch).is_some_and(rests) => {
+                    place += 1;
+                    continue;
                 }
+                Some(conn) => conn,
+                None if may_open => self.open_conn(now, Lane::Watches, self.endpoints.current()),
                 None => return,
             };
-            self.watches.waiting.pop_front();
+            self.watches.waiting.remove(place);
             self.start_watch(now, watch, conn);
         }
     }
@@ -204,6 +209,7 @@ impl Client {
         conn.wire
             .start(StreamId(watch.get()), &Ask::Watch(&watcher.request()));
         watcher.phase = Phase::Creating(conn_id);
+        watcher.rests = false;
         self.stats.requests += 1;
         if core::mem::take(&mut watcher.full) {
             self.set_full(watch, true);
@@ -313,7 +319,7 @@ impl Client {
             WireEvent::ProgressOfAll { revision } => self.progress_of_all(conn, revision),
             WireEvent::Ended { stream, why } => {
                 self.arm_created(now, conn);
-                self.watch_ended(watch_of(stream), why);
+                self.watch_ended(now, watch_of(stream), why);
             }
             WireEvent::Answered { .. } => {}
         }
@@ -325,6 +331,7 @@ impl Client {
             return;
         };
         watcher.phase = Phase::Live(conn);
+        watcher.live_since = now;
         if watcher.was_created() {
             if let Some(conn) = self.conns.get(&conn) {
                 watcher.handle_resumed(self.endpoints.get(conn.endpoint).clone());
@@ -343,11 +350,12 @@ impl Client {
         }
     }
 
-    fn watch_ended(&mut self, watch: WatchId, why: Ended) {
-        let Some(watcher) = self.watches.table.get(&watch) else {
+    fn watch_ended(&mut self, now: Instant, watch: WatchId, why: Ended) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
-        let next = watcher.position().next();
+        watcher.rests = why == Ended::Silently;
+        let (next, live_since) = (watcher.position().next(), watcher.live_since);
         self.set_full_elsewhere(watch);
         match why {
             Ended::Compacted { compact_revision } => {
@@ -361,7 +369,10 @@ impl Client {
             }
             Ended::Refused(status) => self.end_watch(watch, refused(status)),
             // A close of the server's own, whatever its grounds (rule W-15).
-            Ended::Silently => self.wait_again(watch),
+            Ended::Silently => {
+                self.wait_again(watch);
+                self.watch_was_dropped(now, live_since);
+            }
         }
     }
 

@@ -30,6 +30,11 @@ pub(super) struct Watcher {
     pub(super) wants_progress: bool,
     /// It holds all it may, and its connection is not read because of it.
     pub(super) full: bool,
+    /// The server canceled it without a reason: it waits as after a lost connection, even where
+    /// another connection has room.
+    pub(super) rests: bool,
+    /// When it was last confirmed.
+    pub(super) live_since: Instant,
     was_created: bool,
     /// The highest progress told; it never falls (guarantee G16).
     told_progress: i64,
@@ -62,6 +67,8 @@ impl Watcher {
             open_deadline: Some(open_deadline),
             wants_progress: false,
             full: false,
+            rests: false,
+            live_since: Instant::ZERO,
             was_created: false,
             told_progress: 0,
             queue: VecDeque::new(),
