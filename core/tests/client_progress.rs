@@ -344,6 +344,32 @@ fn a_connection_that_is_not_read_has_time_to_confirm() {
 }
 
 #[test]
+fn progress_is_of_a_watch_that_ends_right_after_it() {
+    check(
+        r#"
+        > client a
+        > watch k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > ask 1
+        connect 2 to a
+        > open 2
+        send 2: GET /version
+        > answer 2 200 {"etcdserver":"3.5.16","etcdcluster":"3.5.0"}
+        send 1: {"progress_request":{}}
+        > raw 1 37\r\n{"result":{"header":{"revision":"20"},"watch_id":"-1"}}\r\n43\r\n{"result":{"watch_id":"1","canceled":true,"compact_revision":"50"}}\r\n
+        watch 1: progress 20
+        watch 1: end: revision 21 was compacted, the oldest one kept is 50
+        close 1
+        "#,
+    );
+}
+
+#[test]
 fn what_a_user_who_does_not_read_is_owed_stays_bounded() {
     let mut world = World::after("client a\nhold 1\nwatch k\nopen 1\ncreated 1 id=1 rev=10");
     for conn in 1..50 {

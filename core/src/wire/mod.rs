@@ -83,8 +83,12 @@ pub(crate) enum WireEvent {
     },
     /// A sign that the watch has seen everything up to a revision.
     Progress { stream: StreamId, revision: i64 },
-    /// The answer to a request for progress; it is about every watch of the connection.
-    ProgressOfAll { revision: i64 },
+    /// The answer to a request for progress; it is about every watch that was live on the
+    /// connection when it came.
+    ProgressOfAll {
+        streams: Vec<StreamId>,
+        revision: i64,
+    },
     /// The server ended the watch or refused to create it; the stream is over.
     Ended { stream: StreamId, why: Ended },
 }

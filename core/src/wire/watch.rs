@@ -216,7 +216,10 @@ impl Watches {
             return self.handle_created(&frame);
         }
         if frame.watch_id == ALL_WATCHES && frame.events.is_empty() && !frame.canceled {
+            let live = self.by_id.values();
+            let live = live.filter(|entry| entry.state == EntryState::Live);
             self.events.push_back(WireEvent::ProgressOfAll {
+                streams: live.map(|entry| entry.stream).collect(),
                 revision: frame.header.revision,
             });
             return Ok(());

@@ -316,7 +316,9 @@ impl Client {
                     self.tell_watch(watch);
                 }
             }
-            WireEvent::ProgressOfAll { revision } => self.progress_of_all(conn, revision),
+            WireEvent::ProgressOfAll { streams, revision } => {
+                self.progress_of_all(conn, streams, revision);
+            }
             WireEvent::Ended { stream, why } => {
                 self.arm_created(now, conn);
                 self.watch_ended(now, watch_of(stream), why);
@@ -514,12 +516,12 @@ impl Client {
         self.tell_transmit(id);
     }
 
-    fn progress_of_all(&mut self, id: ConnId, revision: i64) {
+    fn progress_of_all(&mut self, id: ConnId, streams: Vec<StreamId>, revision: i64) {
         let Some(conn) = self.conns.get(&id) else {
             return;
         };
         let trusted = conn.progress == ProgressTrust::Trusted;
-        for stream in conn.wire.streams() {
+        for stream in streams {
             let watch = watch_of(stream);
             if let Some(watcher) = self.watches.table.get_mut(&watch) {
                 if watcher.phase == Phase::Live(id) {
