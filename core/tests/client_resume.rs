@@ -626,6 +626,35 @@ fn events_before_the_confirmation_close_the_connection() {
 }
 
 #[test]
+fn a_confirmation_of_a_canceled_watch_ends_the_wait_for_it() {
+    check(
+        r#"
+        > client a created_timeout=1s
+        > watch k
+        connect 1 to a
+        > watch j
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        send 1: {"create_request":{"key":"j","progress_notify":true,"watch_id":"2"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > unwatch 2
+        send 1: {"cancel_request":{"watch_id":"2"}}
+        watch 2: end: canceled by the caller
+        > created 1 id=2 rev=10
+        > wait 900ms
+        > watch i
+        send 1: {"create_request":{"key":"i","progress_notify":true,"watch_id":"3"}}
+        > wait 900ms
+        > created 1 id=3 rev=10
+        watch 3: created at 10
+        > wait 10s
+        "#,
+    );
+}
+
+#[test]
 fn dropped_events_are_counted() {
     let mut world = World::after("client a\nwatch k\nopen 1\ncreated 1 id=1 rev=10");
     world.run("events 1 id=1 rev=12 k@9 k@11 k@12");

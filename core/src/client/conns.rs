@@ -171,7 +171,10 @@ impl Client {
             None if conn.lane == Lane::Watches && conn.wire.is_idle() => {
                 self.conn_lost(now, id, CloseReason::Idle);
             }
-            None => self.tell_transmit(id),
+            None => {
+                self.rearm_created(now, id);
+                self.tell_transmit(id);
+            }
         }
     }
 

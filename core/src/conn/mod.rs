@@ -51,6 +51,8 @@ pub(crate) struct Conn {
     pub(crate) full_watches: usize,
     /// When the server has to have confirmed a watch; set while it owes one.
     pub(crate) created_deadline: Option<Instant>,
+    /// How many confirmations had come when that was set.
+    pub(crate) answered_creates: u64,
     /// Whether the server answers a request for progress only when that is a proof (rule W-5).
     pub(crate) progress: ProgressTrust,
 }
@@ -82,6 +84,7 @@ impl Conn {
             told: false,
             full_watches: 0,
             created_deadline: None,
+            answered_creates: 0,
             progress: ProgressTrust::Unknown,
         }
     }

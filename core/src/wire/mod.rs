@@ -208,6 +208,14 @@ impl Wire {
         matches!(self, Self::Watch(watches) if watches.is_creating())
     }
 
+    /// How many confirmations of watches came, refusals and those of canceled ones included.
+    pub(crate) fn answered_creates(&self) -> u64 {
+        match self {
+            Self::Watch(watches) => watches.answered_creates(),
+            Self::Unary(_) | Self::Renew(_) => 0,
+        }
+    }
+
     /// How much of a stream's request the socket took.
     pub(crate) fn sent(&self, stream: StreamId) -> Sent {
         each!(self, carrier => carrier.sent(stream))

@@ -53,6 +53,8 @@ struct Watches {
     ids: BTreeMap<StreamId, i64>,
     /// Creates the server owes an answer for, in the order they were asked.
     creating: VecDeque<i64>,
+    /// How many creates were answered; it only grows.
+    answered: u64,
     /// The id the next watch gets; every id below it was in use.
     next_id: i64,
     /// The watch in the middle of a fragmented message.
@@ -96,6 +98,7 @@ impl WatchWire {
                 by_id: BTreeMap::new(),
                 ids: BTreeMap::new(),
                 creating: VecDeque::new(),
+                answered: 0,
                 next_id: 1,
                 fragments: None,
                 frame_bytes: config.json.frame_bytes,
@@ -175,6 +178,10 @@ impl WatchWire {
 
     pub(super) fn is_creating(&self) -> bool {
         !self.state.creating.is_empty()
+    }
+
+    pub(super) const fn answered_creates(&self) -> u64 {
+        self.state.answered
     }
 
     pub(super) fn sent(&self, stream: StreamId) -> Sent {
@@ -257,6 +264,7 @@ impl Watches {
     fn handle_created(&mut self, frame: &WatchResponse) -> Result<(), CloseReason> {
         let unexpected = CloseReason::Protocol(ProtocolError::UnexpectedCreated);
         let id = self.creating.pop_front().ok_or(unexpected)?;
+        self.answered += 1;
         if frame.canceled {
             self.end(id, frame);
             return Ok(());

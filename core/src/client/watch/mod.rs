@@ -243,6 +243,17 @@ impl Client {
         }
     }
 
+    /// Each confirmation gives the server time anew for the next one.
+    pub(super) fn rearm_created(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let answered = conn.wire.answered_creates();
+        if core::mem::replace(&mut conn.answered_creates, answered) != answered {
+            self.arm_created(now, id);
+        }
+    }
+
     /// The server owes a confirmation for too long: another connection may do better.
     pub(super) fn created_timed_out(&mut self, now: Instant, id: ConnId) {
         let Some(conn) = self.conns.get_mut(&id) else {
@@ -319,16 +330,12 @@ impl Client {
             WireEvent::ProgressOfAll { streams, revision } => {
                 self.progress_of_all(conn, streams, revision);
             }
-            WireEvent::Ended { stream, why } => {
-                self.arm_created(now, conn);
-                self.watch_ended(now, watch_of(stream), why);
-            }
+            WireEvent::Ended { stream, why } => self.watch_ended(now, watch_of(stream), why),
             WireEvent::Answered { .. } => {}
         }
     }
 
     fn watch_created(&mut self, now: Instant, conn: ConnId, watch: WatchId, revision: i64) {
-        self.arm_created(now, conn);
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
