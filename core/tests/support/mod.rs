@@ -26,6 +26,7 @@
 
 mod commands;
 mod requests;
+mod server;
 mod show;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,9 @@ pub use self::commands::chunk;
 pub use self::commands::event;
 pub use self::requests::Requests;
 pub use self::requests::readable;
+pub use self::server::Peer;
+pub use self::server::changes;
+pub use self::show::watch as show_watch;
 
 /// Runs a transcript and compares.
 #[track_caller]

@@ -1,0 +1,675 @@
+//! The laws of ARCHITECTURE.md over random lives of a client, its users and its servers.
+//!
+//! A life is told twice. First a plan is played: users, a driver and small servers react to what the
+//! client does, and every input is recorded. Then the recording is played again with one thing
+//! changed - bytes cut elsewhere, outputs taken later, input for the dead put in between - and
+//! what must not depend on it is compared.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use etcd_core::CallId;
+use etcd_core::Client;
+use etcd_core::Config;
+use etcd_core::ConnId;
+use etcd_core::Event;
+use etcd_core::Instant;
+use etcd_core::LeaseKeepAlive;
+use etcd_core::NetError;
+use etcd_core::NetErrorKind;
+use etcd_core::Output;
+use etcd_core::Put;
+use etcd_core::Range;
+use etcd_core::Watch;
+use etcd_core::WatchEvent;
+use etcd_core::WatchId;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use support::Peer;
+use support::changes;
+
+/// What may happen next. Numbers pick one of what there is, dead ones included.
+#[derive(Clone, Debug)]
+enum Step {
+    Put,
+    Get {
+        timeout: u16,
+    },
+    Renew,
+    Watch {
+        from: Option<u8>,
+    },
+    CancelCall(u8),
+    CancelWatch(u8),
+    Ask(u8),
+    Read(u8, u8),
+    Open(u8),
+    Refuse(u8),
+    Reset(u8),
+    Eof(u8),
+    Write(u8, u16),
+    /// Several things that the server says, in one piece.
+    Answer(u8, Vec<u8>),
+    /// An answer of which only a part comes, and then the end.
+    Cut(u8, u8, u8),
+    Garbage(u8, Vec<u8>),
+    Broken(u8, u8, u8),
+    Grow,
+    Wait(u16),
+    /// All goes well for a while: everything opens, is written, answered and read.
+    Flow(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    use Step::*;
+    prop_oneof![
+        2 => Just(Put),
+        2 => prop_oneof![Just(5000), 1..200_u16].prop_map(|timeout| Get { timeout }),
+        1 => Just(Renew),
+        2 => proptest::option::of(1..40_u8).prop_map(|from| Watch { from }),
+        1 => any::<u8>().prop_map(CancelCall),
+        1 => any::<u8>().prop_map(CancelWatch),
+        1 => any::<u8>().prop_map(Ask),
+        2 => (any::<u8>(), 1..9_u8).prop_map(|(watch, most)| Read(watch, most)),
+        2 => any::<u8>().prop_map(Open),
+        1 => any::<u8>().prop_map(Refuse),
+        1 => any::<u8>().prop_map(Reset),
+        1 => any::<u8>().prop_map(Eof),
+        4 => (any::<u8>(), prop_oneof![3 => Just(u16::MAX), 1 => 0..400_u16])
+            .prop_map(|(conn, most)| Write(conn, most)),
+        14 => (any::<u8>(), vec(any::<u8>(), 1..5))
+            .prop_map(|(conn, choices)| Answer(conn, choices)),
+        1 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(conn, choice, part)| Cut(conn, choice, part)),
+        8 => Just(Grow),
+        2 => prop_oneof![0..100_u16, 0..12_000_u16].prop_map(Wait),
+        20 => any::<u8>().prop_map(Flow),
+    ]
+}
+
+/// Also what no sane server does.
+fn hostile_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => step(),
+        1 => (any::<u8>(), vec(any::<u8>(), 0..40)).prop_map(|(conn, bytes)| Step::Garbage(conn, bytes)),
+        2 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(conn, choice, place)| Step::Broken(conn, choice, place)),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 0..120)
+}
+
+fn hostile_plan() -> impl Strategy<Value = Vec<Step>> {
+    vec(hostile_step(), 0..120)
+}
+
+/// One input, as a driver or a user gives it.
+#[derive(Clone, Debug)]
+enum Input {
+    Put,
+    Get(u16),
+    Renew(i64),
+    Watch(i64),
+    CancelCall(CallId),
+    CancelWatch(WatchId),
+    Ask(WatchId),
+    Read(WatchId, u8),
+    Open(ConnId),
+    Refuse(ConnId),
+    Reset(ConnId),
+    Eof(ConnId),
+    Written(ConnId, usize),
+    Received(ConnId, Vec<u8>),
+    Timeout,
+    Shutdown,
+}
+
+fn config() -> Config {
+    let mut config = Config::new(["a", "b"]).unwrap();
+    config.max_connections = 2;
+    config.max_watches_per_connection = 3;
+    config.connect_timeout = Duration::from_secs(1);
+    config.watch_created_timeout = Duration::from_secs(2);
+    config.limits.watch_buffer_bytes = 1500;
+    config.limits.calls = 20;
+    config.limits.watches = 10;
+    config
+}
+
+/// A client and everything that came out of it.
+struct Run {
+    client: Client,
+    outputs: Vec<Output>,
+    calls: Vec<CallId>,
+    /// What was read of watches, in the order it was read.
+    given: Vec<String>,
+    watched: BTreeMap<WatchId, Vec<WatchEvent>>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        Self {
+            client: Client::new(config(), seed, Instant::ZERO),
+            outputs: Vec::new(),
+            calls: Vec::new(),
+            given: Vec::new(),
+            watched: BTreeMap::new(),
+        }
+    }
+
+    fn put_in(&mut self, now: Instant, input: &Input) {
+        let client = &mut self.client;
+        let timeout = |millis: u16| {
+            let timeout = Duration::from_millis(millis.into());
+            etcd_core::CallOptions::default().with_timeout(timeout)
+        };
+        match input {
+            Input::Put => self.calls.push(client.call(now, Put::new("k", "v"))),
+            Input::Get(millis) => {
+                let call = client.call_with(now, Range::key("k"), timeout(*millis));
+                self.calls.push(call);
+            }
+            Input::Renew(lease) => {
+                self.calls
+                    .push(client.call(now, LeaseKeepAlive::new(*lease)));
+            }
+            Input::Watch(from) => {
+                let watch = Watch::key("k").with_start_revision(*from);
+                let watch = client.watch(now, watch.with_fragment(true));
+                self.watched.insert(watch, Vec::new());
+            }
+            Input::CancelCall(call) => client.cancel_call(now, *call),
+            Input::CancelWatch(watch) => client.cancel_watch(now, *watch),
+            Input::Ask(watch) => client.request_progress(now, *watch),
+            Input::Read(watch, most) => {
+                for _ in 0..*most {
+                    let Some(event) = client.poll_watch(*watch) else {
+                        break;
+                    };
+                    self.given.push(format!("{watch:?} {event:?}"));
+                    self.watched.entry(*watch).or_default().push(event);
+                }
+            }
+            Input::Open(conn) => client.handle_connected(now, *conn),
+            Input::Refuse(conn) => {
+                let error = NetError::new(NetErrorKind::Refused, "refused");
+                client.handle_connect_failed(now, *conn, error);
+            }
+            Input::Reset(conn) => {
+                let error = NetError::new(NetErrorKind::Reset, "reset");
+                client.handle_closed(now, *conn, error);
+            }
+            Input::Eof(conn) => client.handle_eof(now, *conn),
+            Input::Written(conn, len) => client.handle_written(now, *conn, *len),
+            Input::Received(conn, bytes) => client.handle_received(now, *conn, bytes),
+            Input::Timeout => client.handle_timeout(now),
+            Input::Shutdown => client.shutdown(now),
+        }
+    }
+
+    /// Law 4: a drain ends, and one input gives a bounded number of outputs.
+    fn drain(&mut self) -> usize {
+        let before = self.outputs.len();
+        while let Some(output) = self.client.poll_output() {
+            self.outputs.push(output);
+            assert!(
+                self.outputs.len() - before < 200,
+                "law 4: outputs without end"
+            );
+        }
+        before
+    }
+
+    /// What the user sees: outcomes of calls, what watches delivered.
+    fn application(&self) -> (Vec<&Output>, &[String]) {
+        let calls = |output: &&Output| matches!(output, Output::Event(Event::Answered { .. }));
+        (self.outputs.iter().filter(calls).collect(), &self.given)
+    }
+}
+
+/// A recording: the inputs, each with its time.
+type Recording = Vec<(Instant, Input)>;
+
+/// Plays a plan, and checks on the way what holds at every moment.
+struct Play {
+    run: Run,
+    now: Instant,
+    recording: Recording,
+    conns: Vec<ConnId>,
+    dead: BTreeSet<ConnId>,
+    peers: BTreeMap<ConnId, Peer>,
+    /// How often each call ended.
+    ends: BTreeMap<CallId, u32>,
+    watches: Vec<(WatchId, i64)>,
+    revision: i64,
+}
+
+impl Play {
+    fn of(plan: &[Step], seed: u64) -> Self {
+        let mut play = Self {
+            run: Run::new(seed),
+            now: Instant::ZERO,
+            recording: Vec::new(),
+            conns: Vec::new(),
+            dead: BTreeSet::new(),
+            peers: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            watches: Vec::new(),
+            revision: 10,
+        };
+        for step in plan {
+            play.step(step);
+        }
+        play
+    }
+
+    /// Ends the client, and checks that everything ended once.
+    fn end(mut self) -> Self {
+        self.input(Input::Shutdown);
+        for (watch, _) in self.watches.clone() {
+            self.input(Input::Read(watch, u8::MAX));
+        }
+        assert_eq!(
+            self.run.client.poll_timeout(),
+            None,
+            "nothing is left to do"
+        );
+        assert_eq!(self.run.client.stats().connections_open, 0);
+        let once = |call: &CallId| (*call, 1);
+        let wanted: BTreeMap<CallId, u32> = self.run.calls.iter().map(once).collect();
+        assert_eq!(self.ends, wanted, "law 6");
+        for (watch, _) in &self.watches {
+            let events = &self.run.watched[watch];
+            let ends = events
+                .iter()
+                .filter(|event| matches!(event, WatchEvent::End(_)));
+            assert_eq!(ends.count(), 1, "law 6: {watch:?} {events:?}");
+            assert!(
+                matches!(events.last(), Some(WatchEvent::End(_))),
+                "{events:?}"
+            );
+        }
+        self
+    }
+
+    /// Each watch delivered every revision from its start once, whole, in order (rule W-9).
+    fn check_watches(&self) {
+        for (watch, from) in &self.watches {
+            let events = &self.run.watched[watch];
+            let mut next = *from;
+            let mut told = 0;
+            for event in events {
+                match event {
+                    WatchEvent::Created { revision } if *from == 0 => next = revision + 1,
+                    WatchEvent::Batch(batch) => {
+                        assert_eq!(batch.revision, next, "{watch:?} from {from}: {events:?}");
+                        assert_eq!(batch.events.len(), changes(next), "{watch:?}");
+                        next += 1;
+                    }
+                    WatchEvent::Progress { revision } => {
+                        assert!(*revision >= told, "G16: {watch:?} {events:?}");
+                        assert!(*revision < next, "{watch:?} from {from}: {events:?}");
+                        told = *revision;
+                    }
+                    WatchEvent::Resumed { from, .. } => assert!(*from <= next || *from == 0),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.now;
+        self.run.put_in(now, &input);
+        self.recording.push((now, input));
+        let before = self.run.drain();
+        for output in &self.run.outputs[before..] {
+            match output {
+                Output::Connect { conn, .. } => {
+                    self.conns.push(*conn);
+                    self.peers.insert(*conn, Peer::default());
+                }
+                Output::Close(conn) => assert!(self.dead.insert(*conn), "closed twice"),
+                Output::Event(Event::Answered { call, .. }) => {
+                    *self.ends.entry(*call).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        let stats = self.run.client.stats();
+        let open = stats.connections_open;
+        assert!(
+            open <= (self.conns.len() - self.dead.len()) as u64,
+            "{open} open"
+        );
+    }
+
+    fn conn(&self, pick: u8) -> Option<ConnId> {
+        // Mostly one of those that live.
+        let live: Vec<ConnId> = self
+            .conns
+            .iter()
+            .copied()
+            .filter(|conn| !self.dead.contains(conn))
+            .collect();
+        let from = if pick < 235 && !live.is_empty() {
+            &live
+        } else {
+            &self.conns
+        };
+        from.get(usize::from(pick) % from.len().max(1)).copied()
+    }
+
+    fn watch(&self, pick: u8) -> Option<WatchId> {
+        let place = usize::from(pick) % self.watches.len().max(1);
+        self.watches.get(place).map(|(watch, _)| *watch)
+    }
+
+    #[allow(clippy::too_many_lines, reason = "one arm for each kind of step")]
+    fn step(&mut self, step: &Step) {
+        let conn_of = |pick: &u8| self.conn(*pick);
+        let input = match step {
+            Step::Put => Some(Input::Put),
+            Step::Get { timeout } => Some(Input::Get(*timeout)),
+            Step::Renew => Some(Input::Renew(7)),
+            Step::Watch { from } => {
+                let from = from.map_or(0, i64::from);
+                self.input(Input::Watch(from));
+                let newest = self.run.watched.keys().next_back().copied();
+                self.watches.extend(newest.map(|watch| (watch, from)));
+                None
+            }
+            Step::CancelCall(pick) => {
+                let calls = &self.run.calls;
+                let place = usize::from(*pick) % calls.len().max(1);
+                calls.get(place).map(|call| Input::CancelCall(*call))
+            }
+            Step::CancelWatch(pick) => self.watch(*pick).map(Input::CancelWatch),
+            Step::Ask(pick) => self.watch(*pick).map(Input::Ask),
+            Step::Read(pick, most) => self.watch(*pick).map(|watch| Input::Read(watch, *most)),
+            Step::Open(pick) => conn_of(pick).map(Input::Open),
+            Step::Refuse(pick) => conn_of(pick).map(Input::Refuse),
+            Step::Reset(pick) => conn_of(pick).map(Input::Reset),
+            Step::Eof(pick) => conn_of(pick).map(Input::Eof),
+            Step::Write(pick, most) => conn_of(pick).map(|conn| {
+                let bytes = self.run.client.transmit(conn);
+                let len = bytes.len().min(usize::from(*most));
+                let taken = bytes[..len].to_vec();
+                self.peers.entry(conn).or_default().read(&taken);
+                Input::Written(conn, len)
+            }),
+            Step::Answer(pick, choices) => self.conn(*pick).map(|conn| {
+                let said = choices.iter().flat_map(|choice| self.say(conn, *choice));
+                Input::Received(conn, said.collect())
+            }),
+            Step::Cut(pick, choice, part) => self.conn(*pick).map(|conn| {
+                let bytes = self.say(conn, *choice);
+                let len = bytes.len() * usize::from(*part) / 256;
+                self.input(Input::Received(conn, bytes[..len].to_vec()));
+                Input::Eof(conn)
+            }),
+            Step::Garbage(pick, bytes) => {
+                conn_of(pick).map(|conn| Input::Received(conn, bytes.clone()))
+            }
+            Step::Broken(pick, choice, place) => self.conn(*pick).map(|conn| {
+                let mut bytes = self.say(conn, *choice);
+                let place = usize::from(*place) % bytes.len().max(1);
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte ^= 1 << (choice % 8);
+                }
+                Input::Received(conn, bytes)
+            }),
+            Step::Flow(choice) => {
+                self.flow(*choice);
+                None
+            }
+            Step::Grow => {
+                self.revision += 1;
+                None
+            }
+            Step::Wait(millis) => {
+                self.wait(*millis);
+                None
+            }
+        };
+        if let Some(input) = input {
+            self.input(input);
+        }
+    }
+
+    fn flow(&mut self, choice: u8) {
+        for (place, conn) in self.conns.clone().into_iter().enumerate() {
+            if self.dead.contains(&conn) {
+                continue;
+            }
+            self.input(Input::Open(conn));
+            let taken = self.run.client.transmit(conn).to_vec();
+            if !taken.is_empty() {
+                self.peers.entry(conn).or_default().read(&taken);
+                self.input(Input::Written(conn, taken.len()));
+            }
+            // Neither silent cancels nor errors.
+            let choice = choice.wrapping_add(u8::try_from(place).unwrap_or(0));
+            let choice = if choice % 16 >= 14 {
+                choice - 8
+            } else {
+                choice
+            };
+            let mut bytes = self.say(conn, choice);
+            bytes.extend(self.say(conn, 37_u8.wrapping_mul(choice) & 0xf7));
+            if !bytes.is_empty() {
+                self.input(Input::Received(conn, bytes));
+            }
+        }
+        if choice % 3 == 0 {
+            for (watch, _) in self.watches.clone() {
+                self.input(Input::Read(watch, 20));
+            }
+        }
+    }
+
+    fn say(&mut self, conn: ConnId, choice: u8) -> Vec<u8> {
+        let peer = self.peers.entry(conn).or_default();
+        peer.say(self.revision, choice)
+    }
+
+    /// Time passes. Law 3: what was due is not due any more.
+    fn wait(&mut self, millis: u16) {
+        let until = self.now + Duration::from_millis(millis.into());
+        let mut times = 0;
+        while let Some(due) = self.run.client.poll_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.input(Input::Timeout);
+            let next = self.run.client.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now), "law 3: {next:?}");
+            times += 1;
+            assert!(times < 1000, "law 3: no end of timeouts");
+        }
+        self.now = until;
+    }
+}
+
+/// Plays a recording again; `draw` says after which inputs the outputs are taken.
+fn replay(recording: &Recording, seed: u64, mut drain_at: impl FnMut(usize) -> bool) -> Run {
+    let mut run = Run::new(seed);
+    for (place, (now, input)) in recording.iter().enumerate() {
+        run.put_in(*now, input);
+        if drain_at(place) {
+            run.drain();
+        }
+    }
+    while let Some(output) = run.client.poll_output() {
+        run.outputs.push(output);
+    }
+    run
+}
+
+/// What every connection has to send, after each input.
+fn sent_by(
+    recording: &Recording,
+    seed: u64,
+    mut cuts: impl FnMut(usize) -> Vec<usize>,
+) -> (Run, Vec<Vec<u8>>) {
+    let mut run = Run::new(seed);
+    let mut sent = Vec::new();
+    let mut conns = Vec::new();
+    for (place, (now, input)) in recording.iter().enumerate() {
+        if let Input::Received(conn, bytes) = input {
+            let mut from = 0;
+            for cut in cuts(place) {
+                let cut = cut % (bytes.len() + 1);
+                if cut > from {
+                    run.put_in(*now, &Input::Received(*conn, bytes[from..cut].to_vec()));
+                    from = cut;
+                }
+            }
+            run.put_in(*now, &Input::Received(*conn, bytes[from..].to_vec()));
+        } else {
+            run.put_in(*now, input);
+        }
+        let before = run.drain();
+        for output in &run.outputs[before..] {
+            if let Output::Connect { conn, .. } = output {
+                conns.push(*conn);
+            }
+        }
+        sent.push(
+            conns
+                .iter()
+                .flat_map(|conn| run.client.transmit(*conn))
+                .copied()
+                .collect(),
+        );
+    }
+    (run, sent)
+}
+
+fn four_times_the_usual() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases * 4,
+        failure_persistence: None,
+        ..usual
+    }
+}
+
+proptest! {
+    // A failure is printed as its smallest plan; what was learned from it becomes a transcript.
+    #![proptest_config(four_times_the_usual())]
+
+    #[test]
+    fn everything_ends_once_and_watches_have_no_gap(plan in plan(), seed in 0..4_u64) {
+        let play = Play::of(&plan, seed).end();
+        play.check_watches();
+    }
+
+    #[test]
+    fn everything_ends_once_whatever_servers_send(plan in hostile_plan(), seed in 0..4_u64) {
+        Play::of(&plan, seed).end();
+    }
+
+    #[test]
+    fn cutting_received_bytes_changes_nothing(
+        plan in plan(),
+        seed in 0..4_u64,
+        cuts in vec(vec(0..4000_usize, 0..6), 1..20),
+    ) {
+        let recording = Play::of(&plan, seed).end().recording;
+        let (whole, sent) = sent_by(&recording, seed, |_| Vec::new());
+        let (cut, sent_cut) = sent_by(&recording, seed, |place| {
+            let mut cuts = cuts[place % cuts.len()].clone();
+            cuts.sort_unstable();
+            cuts
+        });
+        prop_assert_eq!(whole.application(), cut.application());
+        for (place, (sent, sent_cut)) in sent.iter().zip(&sent_cut).enumerate() {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let step = &recording[place];
+            prop_assert_eq!(text(sent), text(sent_cut), "after {:?}", step);
+        }
+    }
+
+    #[test]
+    fn bytes_one_by_one_change_nothing(plan in plan(), seed in 0..4_u64) {
+        let recording = Play::of(&plan, seed).end().recording;
+        let (whole, sent) = sent_by(&recording, seed, |_| Vec::new());
+        let (cut, sent_cut) = sent_by(&recording, seed, |_| (1..4000).collect());
+        prop_assert_eq!(whole.application(), cut.application());
+        for (place, (sent, sent_cut)) in sent.iter().zip(&sent_cut).enumerate() {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let step = &recording[place];
+            prop_assert_eq!(text(sent), text(sent_cut), "after {:?}", step);
+        }
+    }
+
+    #[test]
+    fn taking_outputs_late_changes_nothing(
+        plan in hostile_plan(),
+        seed in 0..4_u64,
+        drains in vec(any::<bool>(), 1..20),
+    ) {
+        let recording = Play::of(&plan, seed).end().recording;
+        let at_once = replay(&recording, seed, |_| true);
+        let late = replay(&recording, seed, |place| drains[place % drains.len()]);
+        prop_assert_eq!(&at_once.outputs, &late.outputs);
+        prop_assert_eq!(&at_once.given, &late.given);
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_outputs(plan in hostile_plan(), seed in any::<u64>()) {
+        let play = Play::of(&plan, seed).end();
+        let again = replay(&play.recording, seed, |_| true);
+        prop_assert_eq!(&play.run.outputs, &again.outputs);
+        prop_assert_eq!(&play.run.given, &again.given);
+        prop_assert_eq!(play.run.client.stats(), again.client.stats());
+    }
+
+    #[test]
+    fn input_for_the_dead_changes_nothing(
+        plan in hostile_plan(),
+        seed in 0..4_u64,
+        late in vec((0..12_u8, any::<u8>()), 1..20),
+    ) {
+        let recording = Play::of(&plan, seed).end().recording;
+        let plain = replay(&recording, seed, |_| true);
+        let mut run = Run::new(seed);
+        let (mut conns, mut calls) = (Vec::new(), Vec::new());
+        for (place, (now, input)) in recording.iter().enumerate() {
+            run.put_in(*now, input);
+            let before = run.drain();
+            for output in &run.outputs[before..] {
+                match output {
+                    Output::Close(conn) => conns.push(*conn),
+                    Output::Event(Event::Answered { call, .. }) => calls.push(*call),
+                    _ => {}
+                }
+            }
+            let (kind, pick) = late[place % late.len()];
+            let conn = conns.get(usize::from(pick) % conns.len().max(1)).copied();
+            let call = calls.get(usize::from(pick) % calls.len().max(1)).copied();
+            let input = match kind {
+                0 => conn.map(Input::Open),
+                1 => conn.map(Input::Refuse),
+                2 => conn.map(Input::Reset),
+                3 => conn.map(Input::Eof),
+                4 => conn.map(|conn| Input::Written(conn, 10)),
+                5..=8 => conn.map(|conn| Input::Received(conn, support::answer(200, "{}").into_bytes())),
+                _ => call.map(Input::CancelCall),
+            };
+            if let Some(input) = input {
+                let stats = run.client.stats();
+                run.put_in(*now, &input);
+                let before = run.drain();
+                prop_assert_eq!(&run.outputs[before..], &[][..]);
+                prop_assert_eq!(stats, run.client.stats());
+            }
+        }
+        prop_assert_eq!(&plain.outputs, &run.outputs);
+        prop_assert_eq!(&plain.given, &run.given);
+    }
+}

@@ -1,0 +1,186 @@
+//! A small etcd for property tests: it answers what was sent to it, in pieces of the test's choosing.
+//!
+//! Its store has one key, changed at every revision; revision `r` is a transaction of `1 + r % 3`
+//! changes. So what a watch has to deliver follows from where it began.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use super::commands::STREAM_HEAD;
+use super::commands::answer;
+use super::commands::chunk;
+use super::commands::event;
+use super::requests::Requests;
+
+/// How many changes a revision has.
+pub fn changes(revision: i64) -> usize {
+    1 + usize::try_from(revision % 3).expect("revisions are positive")
+}
+
+/// The server's side of one connection.
+#[derive(Debug, Default)]
+pub struct Peer {
+    requests: Requests,
+    is_stream: bool,
+    head_sent: bool,
+    waiting: VecDeque<String>,
+    /// The next revision each watch gets.
+    watches: BTreeMap<i64, i64>,
+}
+
+impl Peer {
+    /// Takes what the client's socket took.
+    pub fn read(&mut self, bytes: &[u8]) {
+        for line in self.requests.read(bytes) {
+            if line.contains("(open") {
+                self.is_stream = true;
+            } else {
+                self.waiting.push_back(line);
+            }
+        }
+    }
+
+    /// Bytes to send now, by `choice`; none if there is nothing to say.
+    pub fn say(&mut self, revision: i64, choice: u8) -> Vec<u8> {
+        if !self.is_stream {
+            let request = self.waiting.pop_front();
+            return request.map_or_else(Vec::new, |request| unary(&request, choice));
+        }
+        let frames = self.frames(revision, choice);
+        if frames.is_empty() {
+            return Vec::new();
+        }
+        let mut bytes = String::new();
+        if !std::mem::replace(&mut self.head_sent, true) {
+            bytes += STREAM_HEAD;
+        }
+        if choice % 2 == 0 {
+            bytes.extend(frames.iter().map(|frame| chunk(frame)));
+        } else {
+            bytes += &chunk(&frames.concat());
+        }
+        bytes.into_bytes()
+    }
+
+    fn frames(&mut self, revision: i64, choice: u8) -> Vec<String> {
+        let header = format!("\"header\":{{\"revision\":\"{revision}\"}}");
+        match choice % 16 {
+            0..=7 if !self.waiting.is_empty() => {
+                let asked = self.waiting.pop_front().unwrap_or_default();
+                self.obey(&asked, &header, revision)
+            }
+            0..=11 => {
+                let lagging: Vec<i64> = self
+                    .watches
+                    .iter()
+                    .filter(|(_, next)| **next <= revision)
+                    .map(|(id, _)| *id)
+                    .collect();
+                let Some(&id) = lagging.get(usize::from(choice) % lagging.len().max(1)) else {
+                    return Vec::new();
+                };
+                let from = self.watches[&id];
+                let to = revision.min(from + i64::from(choice / 16));
+                self.watches.insert(id, to + 1);
+                let events: Vec<String> = (from..=to)
+                    .flat_map(|revision| vec![event(&format!("k@{revision}")); changes(revision)])
+                    .collect();
+                let parts: Vec<&[String]> = events.chunks(1 + usize::from(choice / 32)).collect();
+                let last = parts.len() - 1;
+                let part = |(place, events): (usize, &&[String])| {
+                    let more = if place == last {
+                        ""
+                    } else {
+                        ",\"fragment\":true"
+                    };
+                    let events = events.join(",");
+                    result(&format!(
+                        "{header},\"watch_id\":\"{id}\"{more},\"events\":[{events}]"
+                    ))
+                };
+                parts.iter().enumerate().map(part).collect()
+            }
+            12 | 13 => {
+                let caught_up = self.watches.iter().find(|(_, next)| **next == revision + 1);
+                caught_up.map_or_else(Vec::new, |(id, _)| {
+                    vec![result(&format!("{header},\"watch_id\":\"{id}\""))]
+                })
+            }
+            14 => self.watches.pop_last().map_or_else(Vec::new, |(id, _)| {
+                vec![result(&format!("\"watch_id\":\"{id}\",\"canceled\":true"))]
+            }),
+            _ => vec![r#"{"error":{"code":14,"message":"etcdserver: no leader"}}"#.to_owned()],
+        }
+    }
+
+    fn obey(&mut self, asked: &str, header: &str, revision: i64) -> Vec<String> {
+        let asked: serde_json::Value = serde_json::from_str(asked).expect("JSON");
+        let number = |value: &serde_json::Value| -> i64 {
+            value
+                .as_str()
+                .map_or(0, |text| text.parse().expect("a number"))
+        };
+        let create = &asked["create_request"];
+        let cancel = &asked["cancel_request"];
+        if create.is_object() {
+            let id = number(&create["watch_id"]);
+            let start = number(&create["start_revision"]);
+            let next = if start > 0 { start } else { revision + 1 };
+            self.watches.insert(id, next);
+            vec![result(&format!(
+                "{header},\"watch_id\":\"{id}\",\"created\":true"
+            ))]
+        } else if cancel.is_object() {
+            let id = number(&cancel["watch_id"]);
+            let known = self.watches.remove(&id);
+            known.map_or_else(Vec::new, |_| {
+                vec![result(&format!(
+                    "{header},\"watch_id\":\"{id}\",\"canceled\":true"
+                ))]
+            })
+        } else if asked["progress_request"].is_object() {
+            if self.watches.values().all(|next| *next == revision + 1) {
+                return vec![result(&format!("{header},\"watch_id\":\"-1\""))];
+            }
+            Vec::new()
+        } else {
+            let id = &asked["ID"];
+            vec![result(&format!("{header},\"ID\":{id},\"TTL\":\"10\""))]
+        }
+    }
+}
+
+fn result(fields: &str) -> String {
+    format!("{{\"result\":{{{fields}}}}}\n")
+}
+
+fn unary(request: &str, choice: u8) -> Vec<u8> {
+    let body = if request.starts_with("GET /version") {
+        r#"{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}"#
+    } else {
+        r#"{"header":{"revision":"9"}}"#
+    };
+    match choice % 8 {
+        0 => answer(
+            503,
+            r#"{"code":14,"message":"etcdserver: request timed out"}"#,
+        ),
+        1 => answer(
+            400,
+            r#"{"error":"etcdserver: key is not provided","code":3}"#,
+        ),
+        2 => format!(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}{}0\r\nX: y\r\n\r\n",
+            chunk(&body[..5]),
+            chunk(&body[5..])
+        ),
+        3 => format!(
+            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+        4 => answer(404, "404 page not found\n"),
+        5 => format!("HTTP/1.1 100 Continue\r\n\r\n{}", answer(200, body)),
+        _ => answer(200, body),
+    }
+    .into_bytes()
+}
