@@ -166,7 +166,7 @@ impl Watcher {
                 WatchEvent::Progress { .. } | WatchEvent::Resumed { .. }
             )
         });
-        if let Some(back) = since_batch.into_iter().position(|event| is_same(event)) {
+        if let Some(back) = since_batch.into_iter().position(is_same) {
             self.queue.remove(self.queue.len() - 1 - back);
         }
     }
