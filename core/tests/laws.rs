@@ -130,7 +130,7 @@ enum Input {
 }
 
 fn config() -> Config {
-    let mut config = Config::new(["a", "b"]).unwrap();
+    let mut config = Config::new(["a", "b"]).expect("two endpoints");
     config.max_connections = 2;
     config.max_watches_per_connection = 3;
     config.connect_timeout = Duration::from_secs(1);

@@ -229,7 +229,7 @@ impl World {
                     self.say(&format!("watch {} has something", watch.get()));
                 }
                 Output::Event(Event::Watch(watch)) => self.read_watch(watch, usize::MAX),
-                other => panic!("unknown output {other:?}"),
+                Output::Event(other) => panic!("unknown event {other:?}"),
             }
         }
     }
