@@ -553,6 +553,15 @@ fn sent_by(
     (run, sent)
 }
 
+/// What is sent, line by line. The order of independent requests may differ: a place that is freed in
+/// the first piece is taken before the second piece asks for something itself.
+fn requests(sent: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(sent);
+    let mut lines: Vec<String> = text.split("\r\n").map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
 fn four_times_the_usual() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
@@ -592,9 +601,8 @@ proptest! {
         });
         prop_assert_eq!(whole.application(), cut.application());
         for (place, (sent, sent_cut)) in sent.iter().zip(&sent_cut).enumerate() {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let step = &recording[place];
-            prop_assert_eq!(text(sent), text(sent_cut), "after {:?}", step);
+            prop_assert_eq!(requests(sent), requests(sent_cut), "after {:?}", step);
         }
     }
 
@@ -605,9 +613,8 @@ proptest! {
         let (cut, sent_cut) = sent_by(&recording, seed, |_| (1..4000).collect());
         prop_assert_eq!(whole.application(), cut.application());
         for (place, (sent, sent_cut)) in sent.iter().zip(&sent_cut).enumerate() {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let step = &recording[place];
-            prop_assert_eq!(text(sent), text(sent_cut), "after {:?}", step);
+            prop_assert_eq!(requests(sent), requests(sent_cut), "after {:?}", step);
         }
     }
 
