@@ -1,0 +1,134 @@
+//! Asking servers how far a watch is, and what their answer is worth (rule W-5).
+//!
+//! A server answers for a whole connection at once. Before 3.4.25 and 3.5.8 it answers whatever its
+//! watches are doing, which proves nothing; so the first request on a connection asks for the
+//! server's version, and an old server's answer moves no position.
+
+use super::Phase;
+use super::watch_of;
+use crate::api::Response;
+use crate::client::Client;
+use crate::conn::ProgressTrust;
+use crate::error::Error;
+use crate::id::ConnId;
+use crate::id::WatchId;
+use crate::time::Instant;
+use crate::wire::StreamId;
+
+impl Client {
+    /// Asks the server how far a watch is; the answer comes as `WatchEvent::Progress` once the
+    /// server has sent everything up to some revision. Some servers keep silent while any watch of
+    /// the same connection still catches up. On servers whose answer proves nothing (before 3.4.25
+    /// and 3.5.8), the event says what was delivered for certain (rule W-5).
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Watch};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k"));
+    /// client.request_progress(Instant::ZERO, watch);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn request_progress(&mut self, now: Instant, watch: WatchId) {
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return;
+        };
+        watcher.wants_progress = true;
+        if let Phase::Live(conn) = watcher.phase {
+            self.ask_for_progress(now, conn);
+            self.settle(now);
+        }
+    }
+
+    /// Asks for progress, once it is known what the server's answer means.
+    pub(super) fn ask_for_progress(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        match conn.progress {
+            ProgressTrust::Asked => {}
+            ProgressTrust::Unknown => {
+                conn.progress = ProgressTrust::Asked;
+                let at = conn.endpoint;
+                self.call_version_of(now, id, at);
+            }
+            ProgressTrust::Trusted | ProgressTrust::Untrusted => {
+                conn.wire.request_progress();
+                self.tell_transmit(id);
+            }
+        }
+    }
+
+    /// The version of a watch connection's server is known, or cannot be.
+    pub(in crate::client) fn version_answered(
+        &mut self,
+        id: ConnId,
+        result: Result<Response, Error>,
+    ) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        conn.progress = match result {
+            Ok(Response::Version(version)) if proves_progress(&version.etcdserver) => {
+                ProgressTrust::Trusted
+            }
+            _ => ProgressTrust::Untrusted,
+        };
+        conn.wire.request_progress();
+        self.tell_transmit(id);
+    }
+
+    pub(super) fn progress_of_all(&mut self, id: ConnId, streams: Vec<StreamId>, revision: i64) {
+        let Some(conn) = self.conns.get(&id) else {
+            return;
+        };
+        let trusted = conn.progress == ProgressTrust::Trusted;
+        for stream in streams {
+            let watch = watch_of(stream);
+            if let Some(watcher) = self.watches.table.get_mut(&watch) {
+                if watcher.phase == Phase::Live(id) {
+                    watcher.handle_progress_of_all(revision, trusted);
+                    self.tell_watch(watch);
+                }
+            }
+        }
+    }
+}
+
+/// Whether this version's answer to a request for progress comes after every event up to its
+/// revision (fixed in 3.4.25 and 3.5.8; rule W-5).
+fn proves_progress(version: &str) -> bool {
+    let mut parts = version.split(['.', '-', '+']).map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) =
+        (parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    match (major, minor) {
+        (3, 4) => patch >= 25,
+        (3, 5) => patch >= 8,
+        _ => (major, minor) > (3, 5),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w5_old_servers_are_not_believed() {
+        for version in [
+            "3.4.25",
+            "3.4.43",
+            "3.5.8",
+            "3.5.30",
+            "3.6.0",
+            "4.0.0",
+            "3.5.8-rc.1",
+        ] {
+            assert!(proves_progress(version), "{version}");
+        }
+        for version in ["3.3.27", "3.4.23", "3.5.1", "3.5.7", "", "3.5", "x.y.z"] {
+            assert!(!proves_progress(version), "{version}");
+        }
+    }
+}
