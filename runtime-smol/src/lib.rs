@@ -50,10 +50,12 @@ mod driver;
 mod shared;
 mod signal;
 mod socket;
+mod watch_handle;
 mod watcher;
 
 pub use client::Client;
 pub use driver::Driver;
+pub use watch_handle::WatchHandle;
 pub use watcher::Watcher;
 
 #[doc(no_inline)]

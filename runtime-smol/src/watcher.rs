@@ -18,6 +18,7 @@ use futures_core::Stream;
 
 use crate::shared::Handle;
 use crate::signal::replace_waker;
+use crate::watch_handle::WatchHandle;
 
 /// One watch: a stream of what changed. Dropping it cancels the watch.
 ///
@@ -138,6 +139,22 @@ impl Watcher {
         self.handle
             .shared
             .visit(|state, now| state.core.request_progress(now, self.watch));
+    }
+
+    /// A grip on this watch for another task, to cancel it while somebody waits here.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let mut watcher = client.watch("k").await?;
+    /// let handle = watcher.handle();
+    /// std::thread::spawn(move || handle.cancel());
+    /// while watcher.next_event().await.is_some() {}
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> WatchHandle {
+        WatchHandle::new(&self.handle, self.watch)
     }
 
     /// Ends the watch: nothing more comes from it but [`WatchEnd::Canceled`].

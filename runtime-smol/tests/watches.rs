@@ -52,6 +52,23 @@ fn putting(last: i64) -> Fake {
 fn assert_unpin_send_stream<S: futures_core::Stream + FusedStream + Unpin + Send>(_: &S) {}
 
 #[test]
+fn a_watch_that_is_awaited_is_canceled_from_elsewhere() {
+    let server = putting(6);
+    smol::block_on(async {
+        let client = Client::with_config(server.config());
+        let mut watcher = client.watch(Watch::key("key")).await.unwrap();
+        let handle = watcher.handle();
+        let waiting = smol::spawn(async move { watcher.next_event().await });
+        handle.cancel();
+        assert_eq!(waiting.await, Some(WatchEvent::End(WatchEnd::Canceled)));
+        // The watch is gone, and then the client: nothing is left to cancel.
+        handle.cancel();
+        drop(client);
+        handle.cancel();
+    });
+}
+
+#[test]
 fn a_watch_is_a_stream_of_batches() {
     let server = putting(9);
     smol::block_on(async {

@@ -43,9 +43,11 @@ mod roles;
 mod serve;
 mod shared;
 mod socket;
+mod watch_handle;
 mod watcher;
 
 pub use client::Client;
+pub use watch_handle::WatchHandle;
 pub use watcher::Elapsed;
 pub use watcher::Watcher;
 

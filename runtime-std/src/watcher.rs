@@ -12,6 +12,7 @@ use etcd_core::WatchEvent;
 use etcd_core::WatchId;
 
 use crate::client::Handle;
+use crate::watch_handle::WatchHandle;
 
 /// One watch. Dropping it cancels the watch.
 ///
@@ -167,6 +168,21 @@ impl Watcher {
         self.handle
             .shared()
             .command(|state, now| state.core.request_progress(now, self.id));
+    }
+
+    /// A grip on this watch for another thread, to cancel it while somebody waits here.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let mut watcher = client.watch("k")?;
+    /// let handle = watcher.handle();
+    /// std::thread::spawn(move || handle.cancel());
+    /// while watcher.next_event().is_some() {}
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> WatchHandle {
+        WatchHandle::new(&self.handle, self.id)
     }
 
     /// Cancels the watch: it ends with [`WatchEnd::Canceled`].

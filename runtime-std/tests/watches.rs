@@ -51,6 +51,23 @@ fn changes_reach_a_blocked_iterator() {
 }
 
 #[test]
+fn a_blocked_watch_is_canceled_from_another_thread() {
+    let (server, _tell) = watchable();
+    let client = Client::connect([server.endpoint()]).unwrap();
+    let mut watcher = client.watch("k").unwrap();
+    let handle = watcher.handle();
+    let waiting = thread::spawn(move || watcher.next_event());
+    handle.request_progress();
+    handle.clone().cancel();
+    let end = waiting.join().unwrap();
+    assert_eq!(end, Some(WatchEvent::End(WatchEnd::Canceled)));
+    // The watch is gone, and then the client: nothing is left to cancel.
+    handle.cancel();
+    drop(client);
+    handle.cancel();
+}
+
+#[test]
 fn a_wait_that_times_out_loses_nothing() {
     let (server, tell) = watchable();
     let client = Client::connect([server.endpoint()]).unwrap();

@@ -1,0 +1,78 @@
+//! A grip on a watch from elsewhere, while somebody waits for its events.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Weak;
+
+use etcd_core::WatchId;
+
+use crate::shared::Handle;
+
+/// Cancels a watch, or asks for its progress, from another task than the one that waits for it.
+///
+/// It keeps neither the watch nor the client alive; once the watch has ended it does nothing.
+///
+/// ```no_run
+/// # smol::block_on(async {
+/// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+/// let mut watcher = client.watch("k").await?;
+/// let handle = watcher.handle();
+/// std::thread::spawn(move || handle.cancel());
+/// while watcher.next_event().await.is_some() {}
+/// # Ok::<(), Box<dyn std::error::Error>>(()) });
+/// ```
+#[derive(Clone)]
+pub struct WatchHandle {
+    client: Weak<Handle>,
+    id: WatchId,
+}
+
+impl WatchHandle {
+    pub(crate) fn new(client: &Arc<Handle>, id: WatchId) -> Self {
+        Self {
+            client: Arc::downgrade(client),
+            id,
+        }
+    }
+
+    /// Ends the watch: nothing more comes from it but [`WatchEnd::Canceled`](crate::WatchEnd).
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// client.watch("k").await?.handle().cancel();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    pub fn cancel(&self) {
+        if let Some(client) = self.client.upgrade() {
+            client
+                .shared
+                .visit(|state, now| state.core.cancel_watch(now, self.id));
+        }
+    }
+
+    /// Asks the server how far the watch is; the answer is a
+    /// [`WatchEvent::Progress`](crate::WatchEvent).
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let mut watcher = client.watch("k").await?;
+    /// watcher.handle().request_progress();
+    /// println!("{:?}", watcher.next_event().await);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    pub fn request_progress(&self) {
+        if let Some(client) = self.client.upgrade() {
+            client
+                .shared
+                .visit(|state, now| state.core.request_progress(now, self.id));
+        }
+    }
+}
+
+impl fmt::Debug for WatchHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WatchHandle").field(&self.id).finish()
+    }
+}
