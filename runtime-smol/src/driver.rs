@@ -172,19 +172,26 @@ impl Driver {
 }
 
 impl Work {
-    /// One read where there may be something, one go of writing, then asks the reactor for more.
+    /// One read and one go of writing where there may be something to do, else asks the reactor.
     fn run(&self, shared: &Shared, buf: &mut [u8]) -> io::Result<()> {
-        let Self { conn, .. } = *self;
+        // Reading comes first: what the peer said before it broke off may be the answer, and
+        // writing would only find that it did.
+        if self.read {
+            self.receive(shared, buf)?;
+        }
         if self.write {
             if self.fired {
-                shared.visit(|state, now| state.unblock(conn, now));
+                shared.visit(|state, now| state.unblock(self.conn, now));
             } else {
                 self.io.await_writable()?;
             }
         }
-        if !self.read {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    /// One read where there may be something, then asks the reactor for more.
+    fn receive(&self, shared: &Shared, buf: &mut [u8]) -> io::Result<()> {
+        let Self { conn, .. } = *self;
         if self.fired {
             match self.io.read(buf)? {
                 Some(0) => {

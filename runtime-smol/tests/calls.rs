@@ -2,12 +2,19 @@
 
 mod fake;
 
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
 use etcd_smol::CallOptions;
 use etcd_smol::Cause;
 use etcd_smol::Client;
+use etcd_smol::Config;
 use etcd_smol::Error;
 use etcd_smol::Phase;
 use etcd_smol::Range;
@@ -216,4 +223,49 @@ fn shutdown_ends_calls_under_way_and_later_ones() {
             );
         }
     });
+}
+
+#[test]
+fn an_answer_that_came_before_the_server_broke_off_is_not_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = Config::new([listener.local_addr().unwrap().to_string()]).unwrap();
+    let (asked, began) = smol::channel::bounded(1);
+    let (go, may_answer) = mpsc::channel();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        asked.send_blocking(()).unwrap();
+        may_answer.recv().unwrap();
+        let body = r#"{"code":8,"message":"too large"}"#;
+        let head = "HTTP/1.1 413 Too Large\r\nContent-Type: application/json";
+        write!(
+            stream,
+            "{head}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        // Closed with most of the request unread, which resets the connection.
+    });
+
+    let (client, driver) = Client::unspawned(config, 1);
+    let mut driver = pin!(driver);
+    // More than the system holds between the two.
+    let mut call = pin!(client.put("k", vec![7; 10 << 20]));
+    smol::block_on(async {
+        let working = future::zip(&mut call, &mut driver);
+        let ended = future::or(async { Some(working.await) }, async {
+            began.recv().await.unwrap();
+            None
+        });
+        assert!(ended.await.is_none());
+    });
+    // Nobody drives while the server answers and breaks off, so both are there together.
+    go.send(()).unwrap();
+    server.join().unwrap();
+    let error = smol::block_on(future::or(call, async {
+        driver.await;
+        unreachable!("the client is alive")
+    }))
+    .unwrap_err();
+    assert!(matches!(error, Error::Etcd { .. }), "{error:?}");
 }
