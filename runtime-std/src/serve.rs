@@ -145,8 +145,9 @@ impl State {
             .spawn(move || {
                 let found = (host.as_str(), port).to_socket_addrs();
                 if let Some(shared) = me.upgrade() {
-                    let now = shared.clock.now();
                     let mut locked = shared.lock();
+                    // Read under the lock, so that the core never sees time go back.
+                    let now = shared.clock.now();
                     locked.resolved(now, conn, found);
                     // The call that wanted the connection may be gone, and its thread with it.
                     locked.hand_on();
