@@ -236,6 +236,33 @@ fn the_deadline_passes_before_the_answer() {
 }
 
 #[test]
+fn impatient_calls_make_no_other_call_wait() {
+    check(
+        r#"
+        > client a
+        > get 1 timeout=1ms
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > wait 1ms
+        at 1ms
+        call 1: Timeout, not applied: deadline passed while waiting for the answer
+        close 1
+        > get 2 timeout=1ms
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        > wait 1ms
+        at 2ms
+        call 2: Timeout, not applied: deadline passed while waiting for the answer
+        close 2
+        > get 3
+        connect 3 to a
+        "#,
+    );
+}
+
+#[test]
 fn a_deadline_closes_only_its_own_connection() {
     check(
         r#"

@@ -103,7 +103,7 @@ impl Client {
             self.gates.entry(conn.lane).or_default().handle_success();
         }
         if is_failure(&conn, &reason) {
-            self.lane_failed(now, &conn);
+            self.lane_failed(now, &conn, &reason);
         }
         match conn.lane.purpose() {
             Purpose::Calls | Purpose::Renewals => self.calls_lost(&conn, &reason),
@@ -112,10 +112,12 @@ impl Client {
     }
 
     /// Takes the next endpoint, and waits where every one of them failed.
-    fn lane_failed(&mut self, now: Instant, conn: &Conn) {
+    fn lane_failed(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         let was_current = self.endpoints.handle_failure(conn.endpoint);
         // Of connections that were lost together one counts: the endpoint was left with the first.
         let counts = was_current || matches!(conn.lane, Lane::Pinned(_));
+        // A caller's impatience is a reason to ask elsewhere, and none for the others to wait.
+        let counts = counts && *reason != CloseReason::Deadline;
         if !counts || lived_long(now, conn) {
             return;
         }
