@@ -39,22 +39,37 @@ pub use bytes;
 pub use http;
 
 pub use api::{
-    Call, Compact, CompactResponse, Compare, CompareOperand, CompareResult, CompareWith,
-    DeleteRange, DeleteRangeResponse, EventKind, HealthRequest, HealthResponse, IntoBytes,
-    KeyRange, KeyValue, KvEvent, LeaseGrant, LeaseGrantResponse, LeaseKeepAlive,
-    LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse,
-    LeaseStatus, LeaseTimeToLive, LeaseTimeToLiveResponse, Message, Put, PutResponse, Range,
-    RangeResponse, Response, ResponseHeader, Rpc, SortOrder, SortTarget, StatusRequest,
-    StatusResponse, Txn, TxnOp, TxnOpResponse, TxnResponse, VersionRequest, VersionResponse, Watch,
-    WatchFilter, WatchRequest, WatchResponse,
+    AlarmAction, AlarmMember, AlarmRequest, AlarmResponse, AlarmType, AuthDisable,
+    AuthDisableResponse, AuthEnable, AuthEnableResponse, AuthStatus, AuthStatusResponse,
+    Authenticate, AuthenticateResponse, Call, Campaign, CampaignResponse, Compact, CompactResponse,
+    Compare, CompareOperand, CompareResult, CompareWith, Defragment, DefragmentResponse,
+    DeleteRange, DeleteRangeResponse, Downgrade, DowngradeAction, DowngradeInfo, DowngradeResponse,
+    EventKind, Hash, HashKv, HashKvResponse, HashResponse, HealthCheck, HealthRequest,
+    HealthResponse, IntoBytes, KeyRange, KeyValue, KvEvent, Leader, LeaderKey, LeaderResponse,
+    LeaseGrant, LeaseGrantResponse, LeaseKeepAlive, LeaseKeepAliveResponse, LeaseLeases,
+    LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse, LeaseStatus, LeaseTimeToLive,
+    LeaseTimeToLiveResponse, Livez, LivezResponse, Lock, LockResponse, Member, MemberAdd,
+    MemberAddResponse, MemberList, MemberListResponse, MemberPromote, MemberPromoteResponse,
+    MemberRemove, MemberRemoveResponse, MemberUpdate, MemberUpdateResponse, Message,
+    MetricsRequest, MetricsResponse, MoveLeader, MoveLeaderResponse, Permission, PermissionType,
+    Proclaim, ProclaimResponse, Put, PutResponse, RaisedAlarm, Range, RangeResponse, Readyz,
+    ReadyzResponse, Resign, ResignResponse, Response, ResponseHeader, RoleAdd, RoleAddResponse,
+    RoleDelete, RoleDeleteResponse, RoleGet, RoleGetResponse, RoleGrantPermission,
+    RoleGrantPermissionResponse, RoleList, RoleListResponse, RoleRevokePermission,
+    RoleRevokePermissionResponse, Rpc, SortOrder, SortTarget, StatusRequest, StatusResponse, Txn,
+    TxnOp, TxnOpResponse, TxnResponse, Unlock, UnlockResponse, UserAdd, UserAddOptions,
+    UserAddResponse, UserChangePassword, UserChangePasswordResponse, UserDelete,
+    UserDeleteResponse, UserGet, UserGetResponse, UserGrantRole, UserGrantRoleResponse, UserList,
+    UserListResponse, UserRevokeRole, UserRevokeRoleResponse, VersionRequest, VersionResponse,
+    Watch, WatchFilter, WatchRequest, WatchResponse,
 };
 pub use client::{
     CallOptions, Client, Config, Endpoint, Event, Limits, Output, Stats, WatchBatch, WatchEnd,
     WatchEvent,
 };
 pub use error::{
-    Applied, Cause, CloseReason, Code, ConfigError, Error, HttpError, JsonError, Known, Limit,
-    Misuse, NetError, NetErrorKind, Phase, ProtocolError, Status,
+    Applied, Cause, CloseReason, Code, ConfigError, Error, Feature, HttpError, JsonError, Known,
+    Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, Status, Version, VersionError,
 };
 pub use id::{CallId, ConnId, WatchId};
 pub use time::Instant;

@@ -6,10 +6,20 @@ use serde::Serialize;
 
 use super::json::message;
 use super::{
-    CompactResponse, DeleteRangeResponse, HealthResponse, LeaseGrantResponse,
-    LeaseKeepAliveResponse, LeaseLeasesResponse, LeaseRevokeResponse, LeaseTimeToLiveResponse,
-    PutResponse, RangeResponse, StatusResponse, TxnResponse, VersionResponse,
+    AlarmResponse, AuthDisableResponse, AuthEnableResponse, AuthStatusResponse,
+    AuthenticateResponse, CampaignResponse, CompactResponse, DefragmentResponse,
+    DeleteRangeResponse, DowngradeResponse, HashKvResponse, HashResponse, HealthResponse,
+    LeaderResponse, LeaseGrantResponse, LeaseKeepAliveResponse, LeaseLeasesResponse,
+    LeaseRevokeResponse, LeaseTimeToLiveResponse, LivezResponse, LockResponse, MemberAddResponse,
+    MemberListResponse, MemberPromoteResponse, MemberRemoveResponse, MemberUpdateResponse,
+    MetricsResponse, MoveLeaderResponse, ProclaimResponse, PutResponse, RangeResponse,
+    ReadyzResponse, ResignResponse, RoleAddResponse, RoleDeleteResponse, RoleGetResponse,
+    RoleGrantPermissionResponse, RoleListResponse, RoleRevokePermissionResponse, StatusResponse,
+    TxnResponse, UnlockResponse, UserAddResponse, UserChangePasswordResponse, UserDeleteResponse,
+    UserGetResponse, UserGrantRoleResponse, UserListResponse, UserRevokeRoleResponse,
+    VersionResponse,
 };
+use crate::error::Feature;
 use crate::error::Misuse;
 
 /// A request that has one answer.
@@ -62,6 +72,32 @@ pub trait Call: Serialize {
     /// The first thing found wrong.
     fn check(&self) -> Result<(), Misuse> {
         Ok(())
+    }
+
+    /// What a server has to have for it, if not every server does. A server known to be too old is
+    /// not asked.
+    ///
+    /// ```
+    /// use etcd_core::{Call, HashKv, Range};
+    ///
+    /// assert_eq!(HashKv::new(0).needs().map(|feature| feature.name), Some("maintenance/hashkv"));
+    /// assert!(Range::key("k").needs().is_none());
+    /// ```
+    fn needs(&self) -> Option<Feature> {
+        None
+    }
+
+    /// Whether its answer may take as long as it takes, since it waits for somebody else or for
+    /// long work. Such a call has a connection of its own, and no deadline but the caller's.
+    ///
+    /// ```
+    /// use etcd_core::{Call, Lock, Unlock};
+    ///
+    /// assert!(Lock::new("jobs").waits());
+    /// assert!(!Unlock::new("jobs/694d7c3f").waits());
+    /// ```
+    fn waits(&self) -> bool {
+        false
     }
 
     /// This call's answer, if that is what `response` is.
@@ -158,6 +194,80 @@ calls! {
     Version(VersionResponse),
     /// Ask one server whether it can serve.
     Health(HealthResponse),
+    /// Ask one server whether it is alive.
+    Livez(LivezResponse),
+    /// Ask one server whether it is ready to serve.
+    Readyz(ReadyzResponse),
+    /// Ask one server for its counters.
+    Metrics(MetricsResponse),
+    /// List, raise or end alarms.
+    Alarm(AlarmResponse),
+    /// Give the free space of one server's database back.
+    Defragment(DefragmentResponse),
+    /// Hash one server's whole database.
+    Hash(HashResponse),
+    /// Hash the keys one server has at a revision.
+    HashKv(HashKvResponse),
+    /// Make another member the leader.
+    MoveLeader(MoveLeaderResponse),
+    /// Prepare the cluster for older servers.
+    Downgrade(DowngradeResponse),
+    /// Add a member.
+    MemberAdd(MemberAddResponse),
+    /// Remove a member.
+    MemberRemove(MemberRemoveResponse),
+    /// Change where a member's peers find it.
+    MemberUpdate(MemberUpdateResponse),
+    /// Make a learner a voting member.
+    MemberPromote(MemberPromoteResponse),
+    /// List the members.
+    MemberList(MemberListResponse),
+    /// Turn authentication on.
+    AuthEnable(AuthEnableResponse),
+    /// Turn authentication off.
+    AuthDisable(AuthDisableResponse),
+    /// Ask whether authentication is on.
+    AuthStatus(AuthStatusResponse),
+    /// Get a token for a name and a password.
+    Authenticate(AuthenticateResponse),
+    /// Add a user.
+    UserAdd(UserAddResponse),
+    /// List the roles of a user.
+    UserGet(UserGetResponse),
+    /// List the users.
+    UserList(UserListResponse),
+    /// Delete a user.
+    UserDelete(UserDeleteResponse),
+    /// Give a user another password.
+    UserChangePassword(UserChangePasswordResponse),
+    /// Give a user a role.
+    UserGrantRole(UserGrantRoleResponse),
+    /// Take a role from a user.
+    UserRevokeRole(UserRevokeRoleResponse),
+    /// Add a role.
+    RoleAdd(RoleAddResponse),
+    /// List the permissions of a role.
+    RoleGet(RoleGetResponse),
+    /// List the roles.
+    RoleList(RoleListResponse),
+    /// Delete a role.
+    RoleDelete(RoleDeleteResponse),
+    /// Give a role a permission.
+    RoleGrantPermission(RoleGrantPermissionResponse),
+    /// Take a permission from a role.
+    RoleRevokePermission(RoleRevokePermissionResponse),
+    /// Wait for a lock of the server's own.
+    Lock(LockResponse),
+    /// Give a lock back.
+    Unlock(UnlockResponse),
+    /// Wait to be elected.
+    Campaign(CampaignResponse),
+    /// Say something else as the leader of an election.
+    Proclaim(ProclaimResponse),
+    /// Ask who leads an election.
+    Leader(LeaderResponse),
+    /// Give up the lead of an election.
+    Resign(ResignResponse),
 }
 
 /// Implements [`Call`]: the parts that are the same for all, and the rest as given.
@@ -180,7 +290,93 @@ macro_rules! call {
     };
 }
 
-pub(super) use call;
+/// A request that has no fields.
+macro_rules! bare_request {
+    ($(#[$doc:meta])* $request:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $request {}
+
+        $crate::api::json::message!($request {});
+
+        impl $request {
+            #[doc = concat!("The request, which has nothing to choose.\n\n```\nuse etcd_core::",
+                stringify!($request), ";\n\nassert_eq!(", stringify!($request), "::new(), ",
+                stringify!($request), "::default());\n```")]
+            #[must_use]
+            pub const fn new() -> Self {
+                Self {}
+            }
+        }
+    };
+}
+
+/// A request that has one name and nothing else, which etcd refuses if it is empty.
+macro_rules! named_request {
+    ($(#[$doc:meta])* $request:ident { $(#[$of:meta])* $name:ident = $json:literal } => $rpc:ident($response:ident),
+        read: $read:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $request {
+            $(#[$of])*
+            pub $name: String,
+        }
+
+        $crate::api::json::message!($request {
+            $json => $name,
+        });
+
+        $crate::api::call::call!($request => $rpc($response) {
+            fn is_read(&self) -> bool {
+                $read
+            }
+
+            fn check(&self) -> Result<(), $crate::error::Misuse> {
+                $crate::api::call::check_name(&self.$name)
+            }
+        });
+
+        impl $request {
+            #[doc = concat!("The request about this one.\n\n```\nuse etcd_core::",
+                stringify!($request), ";\n\nassert_eq!(", stringify!($request),
+                "::new(\"a\").", stringify!($name), ", \"a\");\n```")]
+            #[must_use]
+            pub fn new($name: impl Into<String>) -> Self {
+                Self { $name: $name.into() }
+            }
+        }
+    };
+}
+
+/// An answer that has nothing but its header.
+macro_rules! bare_answer {
+    ($($response:ident to $request:ident),* $(,)?) => {$(
+        #[doc = concat!("The answer to [`", stringify!($request), "`].\n\n```\nassert_eq!(etcd_core::", stringify!($response),
+            "::default().header.revision, 0);\n```")]
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $response {
+            /// Who answered.
+            pub header: $crate::api::ResponseHeader,
+        }
+
+        $crate::api::json::message!($response {
+            "header" => header,
+        });
+    )*};
+}
+
+pub(super) use {bare_answer, bare_request, call, named_request};
+
+/// etcd knows no user and no role without a name.
+pub(super) const fn check_name(name: &str) -> Result<(), Misuse> {
+    if name.is_empty() {
+        return Err(Misuse::EmptyName);
+    }
+    Ok(())
+}
 
 /// Who answered, and at which revision of the store.
 ///

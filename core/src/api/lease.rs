@@ -5,6 +5,10 @@ use bytes::Bytes;
 use super::ResponseHeader;
 use super::call::call;
 use super::json::message;
+use crate::error::Misuse;
+
+/// The longest a lease may last, in seconds (gateway.md 5.2, `too large lease TTL`).
+const LONGEST_TTL: i64 = 9_000_000_000;
 
 /// Makes a lease.
 ///
@@ -16,7 +20,8 @@ use super::json::message;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeaseGrant {
-    /// How many seconds it lasts without a renewal. The server raises what is too short.
+    /// How many seconds it lasts without a renewal, at most 9,000,000,000. The server raises what is
+    /// too short.
     pub ttl: i64,
     /// The id it shall have, 0 to let the server choose.
     pub id: i64,
@@ -30,6 +35,13 @@ message!(LeaseGrant {
 call!(LeaseGrant => LeaseGrant(LeaseGrantResponse) {
     fn is_read(&self) -> bool {
         false
+    }
+
+    fn check(&self) -> Result<(), Misuse> {
+        if self.ttl > LONGEST_TTL {
+            return Err(Misuse::TtlTooLarge { limit: LONGEST_TTL });
+        }
+        Ok(())
     }
 });
 

@@ -10,19 +10,42 @@ mod bytes;
 mod call;
 mod key_range;
 
+mod alarm;
+mod auth;
+mod checks;
+mod cluster;
+mod election;
 mod kv;
 mod lease;
+mod lock;
 mod maintenance;
+mod pages;
 mod range;
+mod roles;
 mod txn;
 mod txn_compare;
+mod users;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use alarm::{AlarmAction, AlarmMember, AlarmRequest, AlarmResponse, AlarmType, RaisedAlarm};
+pub use auth::{
+    AuthDisable, AuthDisableResponse, AuthEnable, AuthEnableResponse, AuthStatus,
+    AuthStatusResponse, Authenticate, AuthenticateResponse,
+};
 pub use bytes::IntoBytes;
 pub use call::{Call, Response, ResponseHeader, Rpc};
+pub use checks::{HealthCheck, Livez, LivezResponse, Readyz, ReadyzResponse};
+pub use cluster::{
+    Member, MemberAdd, MemberAddResponse, MemberList, MemberListResponse, MemberPromote,
+    MemberPromoteResponse, MemberRemove, MemberRemoveResponse, MemberUpdate, MemberUpdateResponse,
+};
+pub use election::{
+    Campaign, CampaignResponse, Leader, LeaderKey, LeaderResponse, Proclaim, ProclaimResponse,
+    Resign, ResignResponse,
+};
 pub use json::Message;
 pub use key_range::KeyRange;
 pub use kv::{
@@ -33,10 +56,26 @@ pub use lease::{
     LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse, LeaseStatus, LeaseTimeToLive,
     LeaseTimeToLiveResponse,
 };
+pub use lock::{Lock, LockResponse, Unlock, UnlockResponse};
 pub use maintenance::{
-    HealthRequest, HealthResponse, StatusRequest, StatusResponse, VersionRequest, VersionResponse,
+    Defragment, DefragmentResponse, Downgrade, DowngradeAction, DowngradeInfo, DowngradeResponse,
+    Hash, HashKv, HashKvResponse, HashResponse, MoveLeader, MoveLeaderResponse, StatusRequest,
+    StatusResponse,
+};
+pub use pages::{
+    HealthRequest, HealthResponse, MetricsRequest, MetricsResponse, VersionRequest, VersionResponse,
 };
 pub use range::{Range, RangeResponse, SortOrder, SortTarget};
+pub use roles::{
+    Permission, PermissionType, RoleAdd, RoleAddResponse, RoleDelete, RoleDeleteResponse, RoleGet,
+    RoleGetResponse, RoleGrantPermission, RoleGrantPermissionResponse, RoleList, RoleListResponse,
+    RoleRevokePermission, RoleRevokePermissionResponse,
+};
 pub use txn::{Txn, TxnOp, TxnOpResponse, TxnResponse};
 pub use txn_compare::{Compare, CompareOperand, CompareResult, CompareWith};
+pub use users::{
+    UserAdd, UserAddOptions, UserAddResponse, UserChangePassword, UserChangePasswordResponse,
+    UserDelete, UserDeleteResponse, UserGet, UserGetResponse, UserGrantRole, UserGrantRoleResponse,
+    UserList, UserListResponse, UserRevokeRole, UserRevokeRoleResponse,
+};
 pub use watch::{EventKind, KvEvent, Watch, WatchFilter, WatchRequest, WatchResponse};

@@ -1,5 +1,6 @@
 //! What holds for every type of the api: its JSON, and the checks before sending.
 
+mod administration;
 mod checks;
 mod forms;
 mod scanning;

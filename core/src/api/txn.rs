@@ -2,7 +2,8 @@
 //!
 //! etcd refuses some combinations of operations. [`Txn`] finds them before anything is sent, by the
 //! rules of etcd's own `checkTxnRequest` and `checkIntervals`, and refuses nothing that etcd takes
-//! (but very deep nesting, and lists that only an unusual `--max-txn-ops` lets through).
+//! (but very deep nesting, lists that only an unusual `--max-txn-ops` lets through, and what is known
+//! to corrupt a cluster).
 
 use std::collections::BTreeSet;
 
@@ -54,15 +55,12 @@ message!(Txn {
 call!(Txn => Txn(TxnResponse) {
     /// A transaction is a read if it has no put and no delete on any path.
     fn is_read(&self) -> bool {
-        self.success.iter().chain(&self.failure).all(|op| match op {
-            TxnOp::Range(_) => true,
-            TxnOp::Put(_) | TxnOp::DeleteRange(_) => false,
-            TxnOp::Txn(txn) => txn.is_read(),
-        })
+        !self.success.iter().chain(&self.failure).any(TxnOp::writes)
     }
 
     fn check(&self) -> Result<(), Misuse> {
         self.check_ops(0)?;
+        self.check_poison()?;
         Writes::of(&self.success)?;
         Writes::of(&self.failure)?;
         Ok(())
@@ -127,6 +125,26 @@ impl Txn {
     pub fn or_else(mut self, ops: impl IntoIterator<Item = impl Into<TxnOp>>) -> Self {
         self.failure.extend(ops.into_iter().map(Into::into));
         self
+    }
+
+    /// Refuses what can make the members' data differ (guarantee G61, etcd issue 18667): a member on
+    /// which the revision was compacted refuses the branch, while others carry out its writes. Nested
+    /// no deeper than `check_ops` allows.
+    fn check_poison(&self) -> Result<(), Misuse> {
+        for branch in [&self.success, &self.failure] {
+            let mut reads_at_revision = false;
+            for op in branch {
+                match op {
+                    TxnOp::Range(range) => reads_at_revision |= range.revision > 0,
+                    TxnOp::Txn(txn) => txn.check_poison()?,
+                    TxnOp::Put(_) | TxnOp::DeleteRange(_) => {}
+                }
+            }
+            if reads_at_revision && branch.iter().any(TxnOp::writes) {
+                return Err(Misuse::RangeAtRevisionWithWrite);
+            }
+        }
+        Ok(())
     }
 
     /// Looks at each operation alone. `depth` is how many transactions this one is nested in.
@@ -249,6 +267,17 @@ one_of!(TxnOp {
     DeleteRange => "request_delete_range",
     Txn => "request_txn",
 });
+
+impl TxnOp {
+    /// Whether it writes on any path.
+    fn writes(&self) -> bool {
+        match self {
+            Self::Range(_) => false,
+            Self::Put(_) | Self::DeleteRange(_) => true,
+            Self::Txn(txn) => !txn.is_read(),
+        }
+    }
+}
 
 impl From<Range> for TxnOp {
     fn from(range: Range) -> Self {

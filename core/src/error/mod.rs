@@ -8,6 +8,7 @@
 mod close;
 mod known;
 mod status;
+mod version;
 
 use core::fmt;
 
@@ -16,6 +17,7 @@ pub use close::{
 };
 pub use known::Known;
 pub use status::{Code, Status};
+pub use version::{Feature, Version, VersionError};
 
 /// Whether a failed call may have had an effect on the store.
 ///
@@ -44,7 +46,7 @@ pub enum Applied {
 ///
 /// let error = Error::Misuse(Misuse::EmptyKey);
 /// assert_eq!(error.applied(), Applied::No);
-/// assert_eq!(error.to_string(), "key is empty");
+/// assert!(error.to_string().starts_with("key is empty"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,6 +85,16 @@ pub enum Error {
         /// Whether the call may have had an effect all the same.
         applied: Applied,
     },
+    /// The server is too old for the call, which was not sent. Ask a newer one with the call's
+    /// options, or upgrade the server.
+    Unsupported {
+        /// What the server does not have, by its path.
+        feature: &'static str,
+        /// The first version of each line of releases that has it, in their order.
+        needs: &'static [Version],
+        /// What the server is.
+        server_version: Version,
+    },
     /// The request itself is impossible; nothing was sent.
     Misuse(Misuse),
 }
@@ -105,7 +117,7 @@ impl Error {
             | Self::Unavailable { applied, .. }
             | Self::Canceled { applied }
             | Self::Limit { applied, .. } => *applied,
-            Self::Misuse(_) => Applied::No,
+            Self::Unsupported { .. } | Self::Misuse(_) => Applied::No,
         }
     }
 
@@ -135,6 +147,18 @@ impl fmt::Display for Error {
             }
             Self::Canceled { .. } => f.write_str("canceled by the caller"),
             Self::Limit { limit, .. } => fmt::Display::fmt(limit, f),
+            Self::Unsupported {
+                feature,
+                needs,
+                server_version,
+            } => {
+                write!(f, "server {server_version} has no {feature}; it needs ")?;
+                for (place, needed) in needs.iter().enumerate() {
+                    let or = if place == 0 { "" } else { " or " };
+                    write!(f, "{or}{needed}")?;
+                }
+                f.write_str(" or later")
+            }
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
         }
     }
@@ -147,7 +171,7 @@ impl core::error::Error for Error {
             Self::Unavailable { cause, .. } => Some(cause),
             Self::Limit { limit, .. } => Some(limit),
             Self::Misuse(misuse) => Some(misuse),
-            Self::Timeout { .. } | Self::Canceled { .. } => None,
+            Self::Timeout { .. } | Self::Canceled { .. } | Self::Unsupported { .. } => None,
         }
     }
 }
@@ -226,7 +250,7 @@ impl core::error::Error for Cause {
 /// ```
 /// use etcd_core::Misuse;
 ///
-/// assert_eq!(Misuse::EmptyKey.to_string(), "key is empty");
+/// assert!(Misuse::EmptyName.to_string().ends_with("give one"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -243,13 +267,46 @@ pub enum Misuse {
         /// How many the list has.
         count: usize,
     },
-    /// etcd refuses to put the same key twice on one path of a transaction. Keep the last put.
+    /// etcd refuses to put the same key twice, or to put and delete it, on one path of a transaction.
+    /// Keep the last.
     DuplicateKey,
-    /// Transactions are nested deeper than this client sends.
+    /// Transactions are nested deeper than this client sends. Split the transaction.
     TxnTooDeep {
         /// The deepest nesting allowed.
         limit: usize,
     },
+    /// A branch of a transaction reads at a revision and also writes. If that revision was compacted on
+    /// one member, the members' data differ from then on (etcd issue 18667). Read at the revision in
+    /// a call of its own.
+    RangeAtRevisionWithWrite,
+    /// etcd grants no lease for longer than 9,000,000,000 seconds. Ask for less.
+    TtlTooLarge {
+        /// The longest, in seconds.
+        limit: i64,
+    },
+    /// A user or a role has to have a name.
+    EmptyName,
+    /// A user without a password has to be asked for with `UserAdd::no_password`.
+    EmptyPassword,
+    /// `no_password` is about a user without a password, so none may be given.
+    PasswordWithNoPassword,
+    /// A member has to have at least one URL for its peers, such as `http://10.0.0.7:2380`.
+    NoPeerUrls,
+    /// A peer's URL is not of the form `http://host:port` or `https://host:port`, without a path.
+    BadPeerUrl {
+        /// Which of the URLs, counted from 0.
+        place: usize,
+    },
+    /// No member has the id 0. Take the id from `MemberList`.
+    NoMemberId,
+    /// The version to go to is not one. Write it as `3.5.0`.
+    BadVersion,
+    /// To unlock, the key of the lock's answer is needed, not its name.
+    EmptyLockKey,
+    /// To go on leading or to resign, the `LeaderKey` of the campaign's answer is needed.
+    NoLeaderKey,
+    /// The name of a check is a word of letters, digits, `_` and `-`.
+    BadCheckName,
     /// A header name or value has bytes that could break the framing of a request.
     BadHeader,
     /// The request's id is not one this client knows.
@@ -259,21 +316,64 @@ pub enum Misuse {
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EmptyKey => f.write_str("key is empty"),
-            Self::ValueWithIgnoreValue => f.write_str("value given together with ignore_value"),
-            Self::LeaseWithIgnoreLease => f.write_str("lease given together with ignore_lease"),
-            Self::TooManyOps { count } => {
-                write!(
-                    f,
-                    "{count} operations in one list of a transaction, etcd allows 128"
-                )
+            Self::EmptyKey => {
+                f.write_str("key is empty; give one, or ask for all keys with KeyRange::all()")
             }
-            Self::DuplicateKey => {
-                f.write_str("the same key is put twice on one path of a transaction")
+            Self::ValueWithIgnoreValue => {
+                f.write_str("value given together with ignore_value; leave one of them out")
             }
-            Self::TxnTooDeep { limit } => write!(f, "transaction nested deeper than {limit}"),
-            Self::BadHeader => f.write_str("header has bytes that are not allowed in a header"),
-            Self::UnknownId => f.write_str("no such id in this client"),
+            Self::LeaseWithIgnoreLease => {
+                f.write_str("lease given together with ignore_lease; leave one of them out")
+            }
+            Self::TooManyOps { count } => write!(
+                f,
+                "{count} operations in one list of a transaction, etcd allows 128; split it"
+            ),
+            Self::DuplicateKey => f.write_str(
+                "a key is put twice, or put and deleted, on one path of a transaction; keep one",
+            ),
+            Self::TxnTooDeep { limit } => write!(
+                f,
+                "transaction nested deeper than {limit}; split it into several"
+            ),
+            Self::RangeAtRevisionWithWrite => f.write_str(
+                "a branch of a transaction reads at a revision and writes, which can corrupt the \
+                 cluster (etcd issue 18667); read in a call of its own",
+            ),
+            Self::TtlTooLarge { limit } => {
+                write!(f, "time to live is above {limit} s; ask for less")
+            }
+            Self::EmptyName => f.write_str("name of a user or role is empty; give one"),
+            Self::EmptyPassword => {
+                f.write_str("password is empty; give one, or add the user with no_password")
+            }
+            Self::PasswordWithNoPassword => {
+                f.write_str("password given together with no_password; leave one of them out")
+            }
+            Self::NoPeerUrls => {
+                f.write_str("no peer URLs given; give one, such as http://10.0.0.7:2380")
+            }
+            Self::BadPeerUrl { place } => write!(
+                f,
+                "peer URL {place} is not http://host:port or https://host:port without a path"
+            ),
+            Self::NoMemberId => f.write_str("member id is 0; take the id from the member list"),
+            Self::BadVersion => f.write_str("target version is not one; write it as 3.5.0"),
+            Self::EmptyLockKey => {
+                f.write_str("key of the lock is empty; take the key from the lock's answer")
+            }
+            Self::NoLeaderKey => {
+                f.write_str("leader key is empty; take the leader from the campaign's answer")
+            }
+            Self::BadCheckName => {
+                f.write_str("name of a check has characters other than letters, digits, _ and -")
+            }
+            Self::BadHeader => {
+                f.write_str("header has bytes that are not allowed in a header; take them out")
+            }
+            Self::UnknownId => {
+                f.write_str("no such id in this client; take ids from the client that gave them")
+            }
         }
     }
 }

@@ -142,6 +142,25 @@ macro_rules! integer {
 
 integer!(i64, u64);
 
+/// Unlike integers of 64 bits, those of 32 are numbers in JSON.
+impl Json for u32 {
+    fn is_zero(&self) -> bool {
+        *self == 0
+    }
+
+    fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(*self)
+    }
+
+    fn read<'de, D: de::Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let number = u64::read(field, deserializer)?;
+        Self::try_from(number).map_err(|_| out_of_range(field))
+    }
+}
+
 fn out_of_range<E: de::Error>(field: &'static str) -> E {
     E::custom(format_args!("integer out of range in `{field}`"))
 }

@@ -20,6 +20,8 @@ macro_rules! survives_json {
     };
 }
 
+pub(super) use survives_json;
+
 survives_json! {
     key_range_survives_json: any_::key_range();
     header_survives_json: any_::header();

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::administration as more;
 use super::strategies as any_;
 use crate::api::json::sealed::Scanned;
 use crate::*;
@@ -94,6 +95,13 @@ agrees! {
     txn_response_agrees: TxnResponse, any_::txn_response();
     watch_response_agrees: WatchResponse, any_::watch_response();
     status_response_agrees: StatusResponse, any_::status_response();
+    member_list_response_agrees: MemberListResponse,
+        (any_::header(), any_::list(more::member()))
+            .prop_map(|(header, members)| MemberListResponse { header, members });
+    role_get_response_agrees: RoleGetResponse,
+        (any_::header(), any_::list(more::permission()))
+            .prop_map(|(header, perm)| RoleGetResponse { header, perm });
+    alarm_response_agrees: AlarmResponse, more::alarm_response();
     lease_response_agrees: LeaseKeepAliveResponse, any_::lease_keep_alive_response();
 }
 

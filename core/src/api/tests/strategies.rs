@@ -14,15 +14,15 @@ pub(super) fn key_range() -> impl Strategy<Value = KeyRange> {
 }
 
 /// Zero as often as not, for what is left out.
-fn int() -> impl Strategy<Value = i64> {
+pub(super) fn int() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0), Just(i64::MIN), Just(i64::MAX), any::<i64>()]
 }
 
-fn uint() -> impl Strategy<Value = u64> {
+pub(super) fn uint() -> impl Strategy<Value = u64> {
     prop_oneof![Just(0), Just(u64::MAX), any::<u64>()]
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     ".{0,8}"
 }
 
@@ -155,7 +155,9 @@ pub(super) fn compare() -> impl Strategy<Value = Compare> {
     })
 }
 
-fn list<T: core::fmt::Debug>(item: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+pub(super) fn list<T: core::fmt::Debug>(
+    item: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Vec<T>> {
     prop::collection::vec(item, 0..3)
 }
 
@@ -317,8 +319,9 @@ pub(super) fn status_response() -> impl Strategy<Value = StatusResponse> {
         (text(), text(), list(text()), any::<bool>()),
         (int(), int(), int()),
         (uint(), uint(), uint(), uint()),
+        prop::option::of((any::<bool>(), text())),
     )
-        .prop_map(|(header, texts, sizes, raft)| StatusResponse {
+        .prop_map(|(header, texts, sizes, raft, downgrade)| StatusResponse {
             header,
             version: texts.0,
             db_size: sizes.0,
@@ -331,6 +334,10 @@ pub(super) fn status_response() -> impl Strategy<Value = StatusResponse> {
             is_learner: texts.3,
             storage_version: texts.1,
             db_size_quota: sizes.2,
+            downgrade_info: downgrade.map(|(enabled, target_version)| DowngradeInfo {
+                enabled,
+                target_version,
+            }),
         })
 }
 

@@ -8,7 +8,10 @@ use core::fmt;
 use serde::Deserialize;
 
 use crate::api::Call;
+use crate::api::LivezResponse;
 use crate::api::Message;
+use crate::api::MetricsResponse;
+use crate::api::ReadyzResponse;
 use crate::api::Response;
 use crate::api::Rpc;
 use crate::error::Code;
@@ -78,11 +81,12 @@ pub fn decode_answer<C: Call>(status: u16, body: &[u8]) -> Result<C::Response, A
 
 /// As [`decode_answer`], for a call known only by its name.
 pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, AnswerError> {
-    // A member that is not well says so with 503 and the same JSON (gateway.md 2).
-    let health = rpc == Rpc::Health && matches!(status, 200 | 503);
-    if status != 200 && !health {
+    // A member that is not well says so with 503 and the same page (gateway.md 2).
+    let page = matches!(rpc, Rpc::Health | Rpc::Livez | Rpc::Readyz);
+    if status != 200 && !(page && status == 503) {
         return Err(AnswerError::Status(status_of(status, body)));
     }
+    let ok = status == 200;
     match rpc {
         Rpc::Range => parse(body).map(Response::Range),
         Rpc::Put => parse(body).map(Response::Put),
@@ -95,6 +99,49 @@ pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, Ans
         Rpc::LeaseLeases => parse(body).map(Response::LeaseLeases),
         Rpc::Status => parse(body).map(Response::Status),
         Rpc::Version => parse(body).map(Response::Version),
+        Rpc::Alarm => parse(body).map(Response::Alarm),
+        Rpc::Defragment => parse(body).map(Response::Defragment),
+        Rpc::Hash => parse(body).map(Response::Hash),
+        Rpc::HashKv => parse(body).map(Response::HashKv),
+        Rpc::MoveLeader => parse(body).map(Response::MoveLeader),
+        Rpc::Downgrade => parse(body).map(Response::Downgrade),
+        Rpc::MemberAdd => parse(body).map(Response::MemberAdd),
+        Rpc::MemberRemove => parse(body).map(Response::MemberRemove),
+        Rpc::MemberUpdate => parse(body).map(Response::MemberUpdate),
+        Rpc::MemberPromote => parse(body).map(Response::MemberPromote),
+        Rpc::MemberList => parse(body).map(Response::MemberList),
+        Rpc::AuthEnable => parse(body).map(Response::AuthEnable),
+        Rpc::AuthDisable => parse(body).map(Response::AuthDisable),
+        Rpc::AuthStatus => parse(body).map(Response::AuthStatus),
+        Rpc::Authenticate => parse(body).map(Response::Authenticate),
+        Rpc::UserAdd => parse(body).map(Response::UserAdd),
+        Rpc::UserGet => parse(body).map(Response::UserGet),
+        Rpc::UserList => parse(body).map(Response::UserList),
+        Rpc::UserDelete => parse(body).map(Response::UserDelete),
+        Rpc::UserChangePassword => parse(body).map(Response::UserChangePassword),
+        Rpc::UserGrantRole => parse(body).map(Response::UserGrantRole),
+        Rpc::UserRevokeRole => parse(body).map(Response::UserRevokeRole),
+        Rpc::RoleAdd => parse(body).map(Response::RoleAdd),
+        Rpc::RoleGet => parse(body).map(Response::RoleGet),
+        Rpc::RoleList => parse(body).map(Response::RoleList),
+        Rpc::RoleDelete => parse(body).map(Response::RoleDelete),
+        Rpc::RoleGrantPermission => parse(body).map(Response::RoleGrantPermission),
+        Rpc::RoleRevokePermission => parse(body).map(Response::RoleRevokePermission),
+        Rpc::Lock => parse(body).map(Response::Lock),
+        Rpc::Unlock => parse(body).map(Response::Unlock),
+        Rpc::Campaign => parse(body).map(Response::Campaign),
+        Rpc::Proclaim => parse(body).map(Response::Proclaim),
+        Rpc::Leader => parse(body).map(Response::Leader),
+        Rpc::Resign => parse(body).map(Response::Resign),
+        Rpc::Metrics => text_of(body).map(|text| Response::Metrics(MetricsResponse::of(text))),
+        Rpc::Livez | Rpc::Readyz => {
+            let text = text_of(body).map_err(AnswerError::Json)?;
+            let answer = match rpc {
+                Rpc::Livez => LivezResponse::from_text(ok, text).map(Response::Livez),
+                _ => ReadyzResponse::from_text(ok, text).map(Response::Readyz),
+            };
+            return answer.ok_or_else(|| AnswerError::Status(status_of(status, body)));
+        }
         Rpc::Health => match parse(body) {
             Err(_) if status == 503 => return Err(AnswerError::Status(status_of(status, body))),
             answer => answer.map(Response::Health),
@@ -132,6 +179,11 @@ pub(super) fn frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
             "frame has neither result nor error".to_owned(),
         ))),
     }
+}
+
+/// A page as text.
+fn text_of(body: &[u8]) -> Result<&str, JsonError> {
+    core::str::from_utf8(body).map_err(|_| JsonError::WrongShape("page is not UTF-8".to_owned()))
 }
 
 fn parse<T: Message>(json: &[u8]) -> Result<T, JsonError> {

@@ -17,6 +17,7 @@ use crate::api::Rpc;
 use crate::api::Watch;
 use crate::api::WatchRequest;
 use crate::error::ConfigError;
+use crate::error::Feature;
 
 /// What stands before every path of the gateway: `/v3` for etcd 3.4 and later.
 ///
@@ -208,8 +209,7 @@ impl Gateway {
     pub(crate) fn encoded_request(&self, call: &Encoded) -> Request<Bytes> {
         let path = match route(call.rpc) {
             Route::Post(path) => format!("{}{path}", self.prefix),
-            Route::Get(path) if call.query.is_empty() => path.to_owned(),
-            Route::Get(path) => format!("{path}?{}", call.query),
+            Route::Get(path) => format!("{path}{}", call.query),
         };
         let method = match route(call.rpc) {
             Route::Post(_) => Method::POST,
@@ -259,13 +259,15 @@ impl Gateway {
 }
 
 /// A call in the form in which it is kept until it ends: encoded once, sent as often as need be.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Encoded {
     pub(crate) rpc: Rpc,
     /// The JSON body; empty for a GET.
     pub(crate) body: Bytes,
-    /// The query of a GET, without the question mark.
+    /// What follows the path of a GET: a further part of it, and the query.
     query: String,
+    /// What a server has to have for it.
+    pub(crate) needs: Option<Feature>,
 }
 
 impl Encoded {
@@ -275,13 +277,22 @@ impl Encoded {
                 rpc: C::RPC,
                 body: to_json(call),
                 query: String::new(),
+                needs: call.needs(),
             },
             Route::Get(_) => Self {
                 rpc: C::RPC,
                 body: Bytes::new(),
                 query: to_query(call),
+                needs: call.needs(),
             },
         }
+    }
+}
+
+/// The body may have a password in it, and is not shown (guarantee G40).
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {} bytes", self.rpc, self.body.len())
     }
 }
 
@@ -313,8 +324,45 @@ fn route(rpc: Rpc) -> Route {
         Rpc::LeaseTimeToLive => Route::Post("/lease/timetolive"),
         Rpc::LeaseLeases => Route::Post("/lease/leases"),
         Rpc::Status => Route::Post("/maintenance/status"),
+        Rpc::Alarm => Route::Post("/maintenance/alarm"),
+        Rpc::Defragment => Route::Post("/maintenance/defragment"),
+        Rpc::Hash => Route::Post("/maintenance/hash"),
+        Rpc::HashKv => Route::Post("/maintenance/hashkv"),
+        Rpc::MoveLeader => Route::Post("/maintenance/transfer-leadership"),
+        Rpc::Downgrade => Route::Post("/maintenance/downgrade"),
+        Rpc::MemberAdd => Route::Post("/cluster/member/add"),
+        Rpc::MemberRemove => Route::Post("/cluster/member/remove"),
+        Rpc::MemberUpdate => Route::Post("/cluster/member/update"),
+        Rpc::MemberPromote => Route::Post("/cluster/member/promote"),
+        Rpc::MemberList => Route::Post("/cluster/member/list"),
+        Rpc::AuthEnable => Route::Post("/auth/enable"),
+        Rpc::AuthDisable => Route::Post("/auth/disable"),
+        Rpc::AuthStatus => Route::Post("/auth/status"),
+        Rpc::Authenticate => Route::Post("/auth/authenticate"),
+        Rpc::UserAdd => Route::Post("/auth/user/add"),
+        Rpc::UserGet => Route::Post("/auth/user/get"),
+        Rpc::UserList => Route::Post("/auth/user/list"),
+        Rpc::UserDelete => Route::Post("/auth/user/delete"),
+        Rpc::UserChangePassword => Route::Post("/auth/user/changepw"),
+        Rpc::UserGrantRole => Route::Post("/auth/user/grant"),
+        Rpc::UserRevokeRole => Route::Post("/auth/user/revoke"),
+        Rpc::RoleAdd => Route::Post("/auth/role/add"),
+        Rpc::RoleGet => Route::Post("/auth/role/get"),
+        Rpc::RoleList => Route::Post("/auth/role/list"),
+        Rpc::RoleDelete => Route::Post("/auth/role/delete"),
+        Rpc::RoleGrantPermission => Route::Post("/auth/role/grant"),
+        Rpc::RoleRevokePermission => Route::Post("/auth/role/revoke"),
+        Rpc::Lock => Route::Post("/lock/lock"),
+        Rpc::Unlock => Route::Post("/lock/unlock"),
+        Rpc::Campaign => Route::Post("/election/campaign"),
+        Rpc::Proclaim => Route::Post("/election/proclaim"),
+        Rpc::Leader => Route::Post("/election/leader"),
+        Rpc::Resign => Route::Post("/election/resign"),
         Rpc::Version => Route::Get("/version"),
         Rpc::Health => Route::Get("/health"),
+        Rpc::Livez => Route::Get("/livez"),
+        Rpc::Readyz => Route::Get("/readyz"),
+        Rpc::Metrics => Route::Get("/metrics"),
     }
 }
 
@@ -324,16 +372,30 @@ pub(crate) fn to_json(value: &impl serde::Serialize) -> Bytes {
         .into()
 }
 
-/// The fields of a GET's request as its query. They are flags, and only set ones are written.
+/// The fields of a GET's request as what follows its path: a flag that is set and each word of a list
+/// is a part of the query, `check` the last part of the path. All of them are plain words.
 fn to_query(value: &impl serde::Serialize) -> String {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(value) else {
         return String::new();
     };
-    let pairs = fields.keys().map(|name| match name.as_str() {
-        "exclude_nospace" => "exclude=NOSPACE".to_owned(),
-        name => format!("{name}=true"),
-    });
-    pairs.collect::<Vec<_>>().join("&")
+    let mut path = String::new();
+    let mut query: Vec<String> = Vec::new();
+    for (name, value) in &fields {
+        match value {
+            serde_json::Value::String(check) => path = format!("/{check}"),
+            serde_json::Value::Array(words) => {
+                let words = words.iter().filter_map(serde_json::Value::as_str);
+                query.extend(words.map(|word| format!("{name}={word}")));
+            }
+            _ if name == "exclude_nospace" => query.push("exclude=NOSPACE".to_owned()),
+            _ => query.push(format!("{name}=true")),
+        }
+    }
+    if !query.is_empty() {
+        path.push('?');
+        path.push_str(&query.join("&"));
+    }
+    path
 }
 
 #[cfg(test)]
