@@ -68,8 +68,9 @@ pub use client::{
     WatchEvent,
 };
 pub use error::{
-    Applied, Cause, CloseReason, Code, ConfigError, Error, Feature, HttpError, JsonError, Known,
-    Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, Status, Version, VersionError,
+    Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,
+    JsonError, Known, Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, Status, Version,
+    VersionError,
 };
 pub use id::{CallId, ConnId, WatchId};
 pub use time::Instant;

@@ -50,6 +50,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::PeerClosed => f.write_str("server closed the connection"),
             Self::Net(error) => fmt::Display::fmt(error, f),
+            Self::Http(error @ (HttpError::Http2 | HttpError::Tls)) => fmt::Display::fmt(error, f),
             Self::Http(error) => write!(f, "server broke HTTP: {error}"),
             Self::Json(error) => write!(f, "server sent bad JSON: {error}"),
             Self::Protocol(error) => write!(f, "server broke the protocol: {error}"),
@@ -182,6 +183,11 @@ pub enum NetErrorKind {
 pub enum HttpError {
     /// The status line or a header line cannot be read (RFC 9112 sections 4 and 5).
     BadHead,
+    /// The answer is a frame of HTTP/2: gRPC and nothing else is spoken on this port. Use the one of
+    /// etcd's `--listen-client-http-urls` (gateway.md 2).
+    Http2,
+    /// The answer is a record of TLS. Use `https://`, or a port without TLS.
+    Tls,
     /// The version is neither HTTP/1.1 nor HTTP/1.0.
     BadVersion,
     /// The status is outside 100 to 599, or 101 though no upgrade was asked for.
@@ -226,6 +232,13 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadHead => f.write_str("answer head cannot be read"),
+            Self::Http2 => f.write_str(
+                "server speaks only gRPC (HTTP/2) on this port; use the port of etcd's \
+                 --listen-client-http-urls",
+            ),
+            Self::Tls => {
+                f.write_str("server speaks TLS on this port; use https://, or a port without TLS")
+            }
             Self::BadVersion => f.write_str("version is neither HTTP/1.1 nor HTTP/1.0"),
             Self::BadStatus => f.write_str("status is not one this client can take"),
             Self::HeadTooLong(limit) => write!(f, "answer head is longer than {limit} bytes"),
@@ -290,9 +303,15 @@ pub enum JsonError {
     TooDeep(usize),
     /// The body ended inside a value.
     Truncated,
-    /// JSON, but not the message this call answers with; the text names field and place, never a
-    /// value of a key.
-    WrongShape(String),
+    /// Not the message this call answers with.
+    WrongShape {
+        /// The field that is wrong, or the message that is, as far as that is known.
+        field: Option<String>,
+        /// Where in the body that was seen, in bytes from its start.
+        offset: u64,
+        /// What is wrong with it; never a value.
+        what: String,
+    },
 }
 
 impl fmt::Display for JsonError {
@@ -303,7 +322,46 @@ impl fmt::Display for JsonError {
             }
             Self::TooDeep(limit) => write!(f, "nested deeper than {limit}"),
             Self::Truncated => f.write_str("body ends inside a value"),
-            Self::WrongShape(what) => f.write_str(what),
+            Self::WrongShape { offset, what, .. } => write!(f, "{what}, at offset {offset}"),
+        }
+    }
+}
+
+impl JsonError {
+    /// What serde found wrong in `body`. The texts that this crate's own types give name their field
+    /// in backticks and quote nothing; no other text is taken over.
+    pub(crate) fn from_serde(body: &[u8], error: &serde_json::Error) -> Self {
+        if error.is_eof() {
+            return Self::Truncated;
+        }
+        // serde counts lines from 1, and columns by how many bytes of the line were read.
+        let lines = body.split_inclusive(|byte| *byte == b'\n');
+        let before: usize = lines
+            .take(error.line().saturating_sub(1))
+            .map(<[u8]>::len)
+            .sum();
+        let offset = before.saturating_add(error.column().saturating_sub(1));
+        let offset = u64::try_from(offset.min(body.len())).unwrap_or(u64::MAX);
+        let text = error.to_string();
+        let what = match text.rsplit_once(" at line ") {
+            Some((what, _)) => what,
+            None => &text,
+        };
+        let mut ticks = what.rsplit('`').skip(1);
+        let field = ticks.next().filter(|_| what.contains('`'));
+        Self::WrongShape {
+            field: field.map(str::to_owned),
+            offset,
+            what: what.to_owned(),
+        }
+    }
+
+    /// A body that is wrong as a whole.
+    pub(crate) fn wrong_shape(what: &str) -> Self {
+        Self::WrongShape {
+            field: None,
+            offset: 0,
+            what: what.to_owned(),
         }
     }
 }
@@ -347,6 +405,10 @@ pub enum ProtocolError {
     StreamEnded,
     /// An answer without a body where one is due.
     EmptyAnswer,
+    /// The answer to a transaction does not have the operations that were asked for.
+    WrongOperations,
+    /// A page of a range has keys that are not in it, or are not in their order.
+    BrokenPage,
 }
 
 impl fmt::Display for ProtocolError {
@@ -373,6 +435,12 @@ impl fmt::Display for ProtocolError {
             }
             Self::StreamEnded => f.write_str("server ended a stream without a reason"),
             Self::EmptyAnswer => f.write_str("answer has no body"),
+            Self::WrongOperations => {
+                f.write_str("answer to a transaction does not have the operations asked for")
+            }
+            Self::BrokenPage => {
+                f.write_str("page of a range has keys outside of it or out of order")
+            }
         }
     }
 }

@@ -6,7 +6,9 @@
 //! who broke it. This module names no other module, so every layer may use it.
 
 mod close;
+mod diagnosis;
 mod known;
+mod questions;
 mod status;
 mod version;
 
@@ -15,6 +17,7 @@ use core::fmt;
 pub use close::{
     CloseReason, ConfigError, HttpError, JsonError, Limit, NetError, NetErrorKind, ProtocolError,
 };
+pub use diagnosis::{Diagnosis, Fault};
 pub use known::Known;
 pub use status::{Code, Status};
 pub use version::{Feature, Version, VersionError};
@@ -95,6 +98,12 @@ pub enum Error {
         /// What the server is.
         server_version: Version,
     },
+    /// What was read page by page was pinned to a revision that etcd has compacted since. The pages
+    /// read so far are good, the rest of that revision is gone: start reading again.
+    Compacted {
+        /// The revision the pages were pinned to.
+        revision: i64,
+    },
     /// The request itself is impossible; nothing was sent.
     Misuse(Misuse),
 }
@@ -117,7 +126,7 @@ impl Error {
             | Self::Unavailable { applied, .. }
             | Self::Canceled { applied }
             | Self::Limit { applied, .. } => *applied,
-            Self::Unsupported { .. } | Self::Misuse(_) => Applied::No,
+            Self::Unsupported { .. } | Self::Compacted { .. } | Self::Misuse(_) => Applied::No,
         }
     }
 
@@ -159,6 +168,11 @@ impl fmt::Display for Error {
                 }
                 f.write_str(" or later")
             }
+            Self::Compacted { revision } => write!(
+                f,
+                "revision {revision} was compacted while it was read page by page; start reading \
+                 again"
+            ),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
         }
     }
@@ -171,7 +185,10 @@ impl core::error::Error for Error {
             Self::Unavailable { cause, .. } => Some(cause),
             Self::Limit { limit, .. } => Some(limit),
             Self::Misuse(misuse) => Some(misuse),
-            Self::Timeout { .. } | Self::Canceled { .. } | Self::Unsupported { .. } => None,
+            Self::Timeout { .. }
+            | Self::Canceled { .. }
+            | Self::Unsupported { .. }
+            | Self::Compacted { .. } => None,
         }
     }
 }
@@ -220,6 +237,8 @@ pub enum Cause {
     ConnectFailed(NetError),
     /// The connection ended before the answer was complete.
     ConnectionLost(CloseReason),
+    /// The answer was whole, but not one that this call can have; it was not asked again.
+    BadAnswer(ProtocolError),
     /// The client was shut down.
     Shutdown,
 }
@@ -229,6 +248,7 @@ impl fmt::Display for Cause {
         match self {
             Self::ConnectFailed(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectionLost(reason) => write!(f, "connection lost: {reason}"),
+            Self::BadAnswer(error) => write!(f, "server broke the protocol: {error}"),
             Self::Shutdown => f.write_str("the client was shut down"),
         }
     }
@@ -239,6 +259,7 @@ impl core::error::Error for Cause {
         match self {
             Self::ConnectFailed(error) => Some(error),
             Self::ConnectionLost(reason) => Some(reason),
+            Self::BadAnswer(error) => Some(error),
             Self::Shutdown => None,
         }
     }
@@ -311,6 +332,9 @@ pub enum Misuse {
     BadHeader,
     /// The request's id is not one this client knows.
     UnknownId,
+    /// Pages come in the order of their keys, and have keys: no other order can be asked for, nor
+    /// the number of keys alone.
+    NotPaged,
 }
 
 impl fmt::Display for Misuse {
@@ -374,6 +398,9 @@ impl fmt::Display for Misuse {
             Self::UnknownId => {
                 f.write_str("no such id in this client; take ids from the client that gave them")
             }
+            Self::NotPaged => f.write_str(
+                "pages come in the order of their keys: no other order and no count_only",
+            ),
         }
     }
 }

@@ -126,8 +126,14 @@ impl fmt::Display for Code {
 pub struct Status {
     /// The gRPC code.
     pub code: Code,
-    /// The server's text, without any `rpc error: code = … desc = ` before it.
+    /// The server's text, without any `rpc error: code = … desc = ` before it. Of a body that is not
+    /// JSON, its first 256 bytes (rule E-4).
     pub message: String,
+    /// The HTTP status it came with, 100 to 599. None where it came inside a stream that had begun
+    /// well, and no HTTP status with it.
+    pub http: Option<u16>,
+    /// The path that was asked, where that helps to find out what is wrong.
+    pub path: Option<String>,
 }
 
 impl Status {
@@ -158,7 +164,44 @@ impl Status {
         Self {
             code,
             message: text.to_owned(),
+            http: None,
+            path: None,
         }
+    }
+
+    /// The same, as it came with this HTTP status.
+    ///
+    /// ```
+    /// use etcd_core::{Code, Status};
+    ///
+    /// assert_eq!(Status::new(Code::UNAVAILABLE, "text").with_http(503).http, Some(503));
+    /// ```
+    #[must_use]
+    pub const fn with_http(mut self, http: u16) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// The same, as the answer at this path, which is kept if it is part of the diagnosis.
+    ///
+    /// ```
+    /// use etcd_core::{Code, Status};
+    ///
+    /// let nothing_there = Status::new(Code::NOT_FOUND, "404 page not found");
+    /// let status = nothing_there.with_path("/v3/kv/range");
+    /// assert_eq!(status.path.as_deref(), Some("/v3/kv/range"));
+    /// let status = Status::new(Code::UNKNOWN, "anything").with_path("/v3/kv/range");
+    /// assert_eq!(status.path, None);
+    /// ```
+    #[must_use]
+    pub fn with_path(mut self, path: &str) -> Self {
+        if self
+            .diagnosis()
+            .is_some_and(|found| found.is_about_the_path())
+        {
+            self.path = Some(path.to_owned());
+        }
+        self
     }
 
     /// The known error this is, if it is one.
@@ -200,12 +243,6 @@ impl Status {
             | Code::OUT_OF_RANGE
             | Code::UNIMPLEMENTED
             | Code::UNAUTHENTICATED => Applied::No,
-            // The gateway's own limit on what it receives: refused before it reached the store.
-            Code::RESOURCE_EXHAUSTED
-                if self.message.contains("received message larger than max") =>
-            {
-                Applied::No
-            }
             _ => Applied::Maybe,
         }
     }
@@ -213,7 +250,11 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.message, self.code)
+        write!(f, "{} ({})", self.message, self.code)?;
+        match self.diagnosis() {
+            Some(diagnosis) => write!(f, ": {diagnosis}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Duplex<T> {
     /// The frames, once the answer's head was read.
     frames: Option<Frames<T>>,
     out: SendBuf,
+    /// The path that was asked, for the diagnosis of a refusal.
+    path: String,
     closed: Option<CloseReason>,
 }
 
@@ -43,6 +45,7 @@ impl<T: Message> Duplex<T> {
             json: config.json.clone(),
             frames: None,
             out,
+            path: head.uri().path().to_owned(),
             closed: None,
         }
     }
@@ -106,7 +109,9 @@ impl<T: Message> Duplex<T> {
             };
             let handled = match frame {
                 Ok(frame) => handle(self, frame),
-                Err(FrameError::Status(status)) => Err(CloseReason::Status(status)),
+                Err(FrameError::Status(status)) => {
+                    Err(CloseReason::Status(status.with_path(&self.path)))
+                }
                 Err(FrameError::Json(error)) => Err(CloseReason::Json(error)),
                 Err(FrameError::Limit(limit)) => Err(CloseReason::Limit(limit)),
             };

@@ -178,7 +178,9 @@ impl Unary {
         let status = current.status.unwrap_or_default();
         let result = match gateway::decode(current.rpc, status, body) {
             Ok(response) => Ok(response),
-            Err(AnswerError::Status(status)) => Err(status),
+            Err(AnswerError::Status(status)) => {
+                Err(status.with_path(&self.gateway.path(current.rpc)))
+            }
             Err(AnswerError::Json(_)) if body.is_empty() => {
                 // The call is left without an answer, as when the connection is lost.
                 self.current = Some(current);

@@ -142,7 +142,11 @@ fn read_untyped(status: u16, body: &[u8]) -> Result<String, AnswerError> {
         return gateway::decode_answer::<etcd_core::Put>(status, body).map(|ok| done(&ok));
     }
     let value = serde_json::from_slice::<Value>(body);
-    let wrong = |error: serde_json::Error| JsonError::WrongShape(error.to_string());
+    let wrong = |error: serde_json::Error| JsonError::WrongShape {
+        field: None,
+        offset: 0,
+        what: error.to_string(),
+    };
     value
         .map(|value| done(&value))
         .map_err(|error| AnswerError::Json(wrong(error)))

@@ -65,6 +65,16 @@ pub enum Framing {
 /// What every head starts with; the version's last digit is checked with the rest of the line.
 const START: &[u8] = b"HTTP/1.";
 
+/// How the bytes begin that other protocols answer with. `None` is any byte.
+const OTHERS: [(&[Option<u8>], HttpError); 3] = [
+    // A frame of HTTP/2 shorter than 64 KiB whose type is SETTINGS (RFC 9113 sections 4.1 and 6.5):
+    // what a server sends first.
+    (&[Some(0), Some(0), None, Some(4)], HttpError::Http2),
+    // An alert and a handshake record of TLS (RFC 8446 section 5.1).
+    (&[Some(0x15), Some(3)], HttpError::Tls),
+    (&[Some(0x16), Some(3)], HttpError::Tls),
+];
+
 /// How far the search for the end of a head has come.
 #[derive(Debug, Default)]
 pub(super) struct HeadScan {
@@ -76,6 +86,8 @@ pub(super) struct HeadScan {
     line: usize,
     /// Whether the last byte was a CR.
     after_cr: bool,
+    /// The protocol it may be instead of HTTP: a place in [`OTHERS`].
+    other: Option<usize>,
 }
 
 impl HeadScan {
@@ -91,14 +103,7 @@ impl HeadScan {
 
         // Something that is not HTTP at all is refused at once: it might never have a line end.
         for (&byte, at) in window.iter().zip(self.seen..START.len()) {
-            if START.get(at) != Some(&byte) {
-                let is_http = at >= b"HTTP/".len();
-                return Err(if is_http {
-                    HttpError::BadVersion
-                } else {
-                    HttpError::BadHead
-                });
-            }
+            self.check_start(at, byte)?;
         }
 
         while let Some(at) = find_byte(window, b'\n') {
@@ -134,6 +139,30 @@ impl HeadScan {
         } else {
             Err(HttpError::HeadTooLong(limits.head_bytes))
         }
+    }
+
+    /// Looks at one of the first bytes, at the place `at`.
+    fn check_start(&mut self, at: usize, byte: u8) -> Result<(), HttpError> {
+        if at == 0 {
+            let begins =
+                |(bytes, _): &(&[Option<u8>], HttpError)| bytes.first() == Some(&Some(byte));
+            self.other = OTHERS.iter().position(begins);
+        }
+        let Some((bytes, protocol)) = self.other.and_then(|other| OTHERS.get(other)) else {
+            return match START.get(at) == Some(&byte) {
+                true => Ok(()),
+                false if at >= b"HTTP/".len() => Err(HttpError::BadVersion),
+                false => Err(HttpError::BadHead),
+            };
+        };
+        match bytes.get(at) {
+            Some(wanted) if wanted.is_none_or(|wanted| wanted == byte) => {}
+            _ => return Err(HttpError::BadHead),
+        }
+        if at.saturating_add(1) == bytes.len() {
+            return Err(*protocol);
+        }
+        Ok(())
     }
 
     /// Whether no byte of the head has come.

@@ -207,15 +207,21 @@ impl Gateway {
 
     /// The request of a call that was encoded before.
     pub(crate) fn encoded_request(&self, call: &Encoded) -> Request<Bytes> {
-        let path = match route(call.rpc) {
-            Route::Post(path) => format!("{}{path}", self.prefix),
-            Route::Get(path) => format!("{path}{}", call.query),
-        };
+        let mut path = self.path(call.rpc);
+        path.push_str(&call.query);
         let method = match route(call.rpc) {
             Route::Post(_) => Method::POST,
             Route::Get(_) => Method::GET,
         };
         self.build(method, path, call.body.clone())
+    }
+
+    /// The path of a call.
+    pub(crate) fn path(&self, rpc: Rpc) -> String {
+        match route(rpc) {
+            Route::Post(path) => format!("{}{path}", self.prefix),
+            Route::Get(path) => path.to_owned(),
+        }
     }
 
     fn duplex(&self, path: &str) -> Request<()> {
