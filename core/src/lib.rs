@@ -9,7 +9,7 @@
 //!   on across any loss. For authors of event loops; `examples/custom_loop.rs` is one.
 //! * The drivers, crates `etcd-std` and `etcd-smol`: for everybody else.
 //!
-//! [`api`] is what etcd can be asked and what it answers, [`codec`] the HTTP/1.1 and JSON framing.
+//! [`recipes`] are what is built of several calls. [`api`] is what etcd can be asked and what it answers, [`codec`] the HTTP/1.1 and JSON framing.
 //!
 //! ```
 //! use etcd_core::{Client, Config, Instant, Output, Put};
@@ -31,6 +31,7 @@ pub mod codec;
 mod conn;
 pub mod error;
 mod id;
+pub mod recipes;
 mod rng;
 mod time;
 mod wire;
@@ -38,31 +39,7 @@ mod wire;
 pub use bytes;
 pub use http;
 
-pub use api::{
-    AlarmAction, AlarmMember, AlarmRequest, AlarmResponse, AlarmType, AuthDisable,
-    AuthDisableResponse, AuthEnable, AuthEnableResponse, AuthStatus, AuthStatusResponse,
-    Authenticate, AuthenticateResponse, Call, Campaign, CampaignResponse, Compact, CompactResponse,
-    Compare, CompareOperand, CompareResult, CompareWith, Defragment, DefragmentResponse,
-    DeleteRange, DeleteRangeResponse, Downgrade, DowngradeAction, DowngradeInfo, DowngradeResponse,
-    EventKind, Hash, HashKv, HashKvResponse, HashResponse, HealthCheck, HealthRequest,
-    HealthResponse, IntoBytes, KeyRange, KeyValue, KvEvent, Leader, LeaderKey, LeaderResponse,
-    LeaseGrant, LeaseGrantResponse, LeaseKeepAlive, LeaseKeepAliveResponse, LeaseLeases,
-    LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse, LeaseStatus, LeaseTimeToLive,
-    LeaseTimeToLiveResponse, Livez, LivezResponse, Lock, LockResponse, Member, MemberAdd,
-    MemberAddResponse, MemberList, MemberListResponse, MemberPromote, MemberPromoteResponse,
-    MemberRemove, MemberRemoveResponse, MemberUpdate, MemberUpdateResponse, Message,
-    MetricsRequest, MetricsResponse, MoveLeader, MoveLeaderResponse, Permission, PermissionType,
-    Proclaim, ProclaimResponse, Put, PutResponse, RaisedAlarm, Range, RangeResponse, Readyz,
-    ReadyzResponse, Resign, ResignResponse, Response, ResponseHeader, RoleAdd, RoleAddResponse,
-    RoleDelete, RoleDeleteResponse, RoleGet, RoleGetResponse, RoleGrantPermission,
-    RoleGrantPermissionResponse, RoleList, RoleListResponse, RoleRevokePermission,
-    RoleRevokePermissionResponse, Rpc, SortOrder, SortTarget, StatusRequest, StatusResponse, Txn,
-    TxnOp, TxnOpResponse, TxnResponse, Unlock, UnlockResponse, UserAdd, UserAddOptions,
-    UserAddResponse, UserChangePassword, UserChangePasswordResponse, UserDelete,
-    UserDeleteResponse, UserGet, UserGetResponse, UserGrantRole, UserGrantRoleResponse, UserList,
-    UserListResponse, UserRevokeRole, UserRevokeRoleResponse, VersionRequest, VersionResponse,
-    Watch, WatchFilter, WatchRequest, WatchResponse,
-};
+pub use api::*;
 pub use client::{
     CallOptions, Client, Config, Endpoint, Event, Limits, Output, Stats, WatchBatch, WatchEnd,
     WatchEvent,

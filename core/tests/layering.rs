@@ -8,13 +8,14 @@ use std::fs;
 use std::path::Path;
 
 /// What each module may name of ours, itself apart.
-const MAY_NAME: [(&str, &[&str]); 10] = [
+const MAY_NAME: [(&str, &[&str]); 11] = [
     ("time", &[]),
     ("rng", &[]),
     ("id", &[]),
     ("buf", &[]),
     ("error", &[]),
     ("api", FLOOR),
+    ("recipes", &["api", "time", "rng", "id", "error"]),
     ("codec", FLOOR),
     (
         "wire",
@@ -293,6 +294,16 @@ fn a_forbidden_name_is_found() {
         ("buf.rs", "use std::io::Error;", "std::io"),
         ("error/close.rs", "use std::io::Read;", "only the errors"),
         ("sockets.rs", "", "no place"),
+        (
+            "recipes/pages.rs",
+            "use crate::client::Client;",
+            "recipes names client",
+        ),
+        (
+            "client/mod.rs",
+            "use crate::recipes::Pages;",
+            "client names recipes",
+        ),
         (
             "conn/mod.rs",
             "let a = \"//\"; use crate::client::Client;",

@@ -100,6 +100,20 @@ pub trait Call: Serialize {
         false
     }
 
+    /// Whether `response` can be this call's answer. A server's answer that cannot is an error, and
+    /// never comes to [`Call::from_response`].
+    ///
+    /// ```
+    /// use etcd_core::{Call, Put, PutIfAbsent, PutResponse, Response, TxnResponse};
+    ///
+    /// assert!(Put::accepts(&Response::Put(PutResponse::default())));
+    /// // The answer to a transaction, but without the put.
+    /// assert!(!PutIfAbsent::accepts(&Response::Txn(TxnResponse::default())));
+    /// ```
+    fn accepts(response: &Response) -> bool {
+        response.rpc() == Self::RPC
+    }
+
     /// This call's answer, if that is what `response` is.
     ///
     /// ```

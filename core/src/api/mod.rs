@@ -8,6 +8,7 @@ pub(crate) mod json;
 
 mod bytes;
 mod call;
+mod guarded;
 mod key_range;
 
 mod alarm;
@@ -25,6 +26,7 @@ mod roles;
 mod txn;
 mod txn_compare;
 mod users;
+mod value;
 mod watch;
 
 #[cfg(test)]
@@ -45,6 +47,9 @@ pub use cluster::{
 pub use election::{
     Campaign, CampaignResponse, Leader, LeaderKey, LeaderResponse, Proclaim, ProclaimResponse,
     Resign, ResignResponse,
+};
+pub use guarded::{
+    CompareAndSwap, DeleteIfUnchanged, Guarded, GuardedResponse, PutIfAbsent, PutIfPresent,
 };
 pub use json::Message;
 pub use key_range::KeyRange;
@@ -78,4 +83,5 @@ pub use users::{
     UserDelete, UserDeleteResponse, UserGet, UserGetResponse, UserGrantRole, UserGrantRoleResponse,
     UserList, UserListResponse, UserRevokeRole, UserRevokeRoleResponse,
 };
+pub use value::{DecodeError, Json, Raw, Text, ValueCodec, ValueError};
 pub use watch::{EventKind, KvEvent, Watch, WatchFilter, WatchRequest, WatchResponse};

@@ -90,6 +90,82 @@ impl Range {
         }
     }
 
+    /// Reads the smallest of the keys that start with `prefix`.
+    ///
+    /// ```
+    /// assert_eq!(etcd_core::Range::first_by_key("a/").limit, 1);
+    /// ```
+    #[must_use]
+    pub fn first_by_key(prefix: impl IntoBytes) -> Self {
+        Self::top(prefix, SortTarget::Key, SortOrder::Ascend)
+    }
+
+    /// Reads the largest of the keys that start with `prefix`.
+    ///
+    /// ```
+    /// assert_eq!(etcd_core::Range::last_by_key("a/").limit, 1);
+    /// ```
+    #[must_use]
+    pub fn last_by_key(prefix: impl IntoBytes) -> Self {
+        Self::top(prefix, SortTarget::Key, SortOrder::Descend)
+    }
+
+    /// Reads, of the keys that start with `prefix`, the one that was created first. The server reads all of
+    /// them for it.
+    ///
+    /// ```
+    /// use etcd_core::{Range, SortTarget};
+    ///
+    /// assert_eq!(Range::first_by_create("a/").sort_target, SortTarget::Create);
+    /// ```
+    #[must_use]
+    pub fn first_by_create(prefix: impl IntoBytes) -> Self {
+        Self::top(prefix, SortTarget::Create, SortOrder::Ascend)
+    }
+
+    /// Reads, of the keys that start with `prefix`, the one that was created last. The server reads all of
+    /// them for it.
+    ///
+    /// ```
+    /// use etcd_core::{Range, SortTarget};
+    ///
+    /// assert_eq!(Range::last_by_create("a/").sort_target, SortTarget::Create);
+    /// ```
+    #[must_use]
+    pub fn last_by_create(prefix: impl IntoBytes) -> Self {
+        Self::top(prefix, SortTarget::Create, SortOrder::Descend)
+    }
+
+    /// Reads, of the keys that start with `prefix`, the one that has not been changed for the longest time. The server reads all of
+    /// them for it.
+    ///
+    /// ```
+    /// use etcd_core::{Range, SortTarget};
+    ///
+    /// assert_eq!(Range::first_by_mod("a/").sort_target, SortTarget::Mod);
+    /// ```
+    #[must_use]
+    pub fn first_by_mod(prefix: impl IntoBytes) -> Self {
+        Self::top(prefix, SortTarget::Mod, SortOrder::Ascend)
+    }
+
+    /// Reads, of the keys that start with `prefix`, the one that was changed last. The server reads all of
+    /// them for it.
+    ///
+    /// ```
+    /// use etcd_core::{Range, SortTarget};
+    ///
+    /// assert_eq!(Range::last_by_mod("a/").sort_target, SortTarget::Mod);
+    /// ```
+    #[must_use]
+    pub fn last_by_mod(prefix: impl IntoBytes) -> Self {
+        Self::top(prefix, SortTarget::Mod, SortOrder::Descend)
+    }
+
+    fn top(prefix: impl IntoBytes, target: SortTarget, order: SortOrder) -> Self {
+        Self::prefix(prefix).with_sort(target, order).with_limit(1)
+    }
+
     /// Sorts the answer.
     ///
     /// Ascending keys are the server's own order and are not asked for: any explicit order makes

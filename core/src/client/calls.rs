@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::error::Known;
 use crate::error::Limit;
 use crate::error::Phase;
+use crate::error::ProtocolError;
 use crate::error::Status;
 use crate::id::CallId;
 use crate::id::ConnId;
@@ -414,6 +415,15 @@ impl Client {
                 applied => applied,
             };
             Error::Etcd { status, applied }
+        });
+        let result = result.and_then(|response| {
+            if (call.request.accepts)(&response) {
+                return Ok(response);
+            }
+            Err(Error::Unavailable {
+                cause: Cause::BadAnswer(ProtocolError::WrongOperations),
+                applied: call.class.applied_without_answer(Sent::All),
+            })
         });
         self.finish_call(id, result);
     }

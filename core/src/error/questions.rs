@@ -127,7 +127,10 @@ impl Error {
             Self::Unavailable { cause, .. } => *cause != Cause::Shutdown,
             // Only too many calls at the same time can be another number soon.
             Self::Limit { limit, .. } => matches!(limit, Limit::Calls(_)),
-            Self::Canceled { .. } | Self::Compacted { .. } | Self::Misuse(_) => false,
+            Self::Canceled { .. }
+            | Self::Unsupported { .. }
+            | Self::Compacted { .. }
+            | Self::Misuse(_) => false,
         }
     }
 

@@ -193,7 +193,7 @@ pub(super) fn frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
 
 /// A page as text.
 fn text_of(body: &[u8]) -> Result<&str, JsonError> {
-    core::str::from_utf8(body).map_err(|_| JsonError::WrongShape("page is not UTF-8".to_owned()))
+    core::str::from_utf8(body).map_err(|_| JsonError::wrong_shape("page is not UTF-8"))
 }
 
 fn parse<T: Message>(json: &[u8]) -> Result<T, JsonError> {

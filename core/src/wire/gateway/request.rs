@@ -13,6 +13,7 @@ use http::Request;
 use http::header;
 
 use crate::api::Call;
+use crate::api::Response;
 use crate::api::Rpc;
 use crate::api::Watch;
 use crate::api::WatchRequest;
@@ -274,6 +275,8 @@ pub(crate) struct Encoded {
     query: String,
     /// What a server has to have for it.
     pub(crate) needs: Option<Feature>,
+    /// Whether an answer can be the call's.
+    pub(crate) accepts: fn(&Response) -> bool,
 }
 
 impl Encoded {
@@ -284,12 +287,14 @@ impl Encoded {
                 body: to_json(call),
                 query: String::new(),
                 needs: call.needs(),
+                accepts: C::accepts,
             },
             Route::Get(_) => Self {
                 rpc: C::RPC,
                 body: Bytes::new(),
                 query: to_query(call),
                 needs: call.needs(),
+                accepts: C::accepts,
             },
         }
     }
