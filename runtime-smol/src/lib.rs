@@ -47,6 +47,8 @@ mod client;
 mod clock;
 mod connect;
 mod driver;
+mod helpers;
+mod pages;
 mod shared;
 mod signal;
 mod socket;
@@ -55,36 +57,18 @@ mod watcher;
 
 pub use client::Client;
 pub use driver::Driver;
+pub use pages::Items;
+pub use pages::Pages;
 pub use watch_handle::WatchHandle;
 pub use watcher::Watcher;
 
 #[doc(no_inline)]
 pub use etcd_core;
+pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
-    AlarmAction, AlarmMember, AlarmRequest, AlarmResponse, AlarmType, Applied, AuthDisable,
-    AuthDisableResponse, AuthEnable, AuthEnableResponse, AuthStatus, AuthStatusResponse,
-    Authenticate, AuthenticateResponse, Call, CallOptions, Campaign, CampaignResponse, Cause,
-    CloseReason, Code, Compact, CompactResponse, Compare, CompareOperand, CompareResult,
-    CompareWith, Config, ConfigError, Defragment, DefragmentResponse, DeleteRange,
-    DeleteRangeResponse, Downgrade, DowngradeAction, DowngradeInfo, DowngradeResponse, Endpoint,
-    Error, EventKind, Feature, Hash, HashKv, HashKvResponse, HashResponse, HealthCheck,
-    HealthRequest, HealthResponse, HttpError, IntoBytes, JsonError, KeyRange, KeyValue, Known,
-    KvEvent, Leader, LeaderKey, LeaderResponse, LeaseGrant, LeaseGrantResponse, LeaseKeepAlive,
-    LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse,
-    LeaseStatus, LeaseTimeToLive, LeaseTimeToLiveResponse, Limit, Limits, Livez, LivezResponse,
-    Lock, LockResponse, Member, MemberAdd, MemberAddResponse, MemberList, MemberListResponse,
-    MemberPromote, MemberPromoteResponse, MemberRemove, MemberRemoveResponse, MemberUpdate,
-    MemberUpdateResponse, MetricsRequest, MetricsResponse, Misuse, MoveLeader, MoveLeaderResponse,
-    NetError, NetErrorKind, Permission, PermissionType, Phase, Proclaim, ProclaimResponse,
-    ProtocolError, Put, PutResponse, RaisedAlarm, Range, RangeResponse, Readyz, ReadyzResponse,
-    Resign, ResignResponse, Response, ResponseHeader, RoleAdd, RoleAddResponse, RoleDelete,
-    RoleDeleteResponse, RoleGet, RoleGetResponse, RoleGrantPermission, RoleGrantPermissionResponse,
-    RoleList, RoleListResponse, RoleRevokePermission, RoleRevokePermissionResponse, Rpc, SortOrder,
-    SortTarget, Stats, Status, StatusRequest, StatusResponse, Txn, TxnOp, TxnOpResponse,
-    TxnResponse, Unlock, UnlockResponse, UserAdd, UserAddOptions, UserAddResponse,
-    UserChangePassword, UserChangePasswordResponse, UserDelete, UserDeleteResponse, UserGet,
-    UserGetResponse, UserGrantRole, UserGrantRoleResponse, UserList, UserListResponse,
-    UserRevokeRole, UserRevokeRoleResponse, Version, VersionRequest, VersionResponse, Watch,
-    WatchBatch, WatchEnd, WatchEvent, WatchFilter,
+    Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Diagnosis, Endpoint,
+    Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
+    NetErrorKind, Phase, ProtocolError, Stats, Status, Version, VersionError, WatchBatch, WatchEnd,
+    WatchEvent, recipes::Page,
 };

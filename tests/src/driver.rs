@@ -21,6 +21,7 @@ use etcd_core::RangeResponse;
 use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
+use etcd_core::recipes::Page;
 use smol::Timer;
 use smol::block_on;
 use smol::future;
@@ -46,6 +47,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Opens a watch; returns once the server has confirmed it.
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error>;
+
+    /// Reads a range page by page, at most so many keys each.
+    fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>>;
 
     /// What the client has done since its start.
     fn stats(&self) -> Stats;
@@ -111,6 +115,10 @@ impl Driver for etcd_std::Client {
         self.watch(watch)
     }
 
+    fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>> {
+        self.pages(range).with_page_keys(page_keys)
+    }
+
     fn stats(&self) -> Stats {
         self.stats()
     }
@@ -157,6 +165,11 @@ impl Driver for etcd_smol::Client {
 
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error> {
         block_on(self.watch(watch))
+    }
+
+    fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>> {
+        let mut pages = self.pages(range).with_page_keys(page_keys);
+        std::iter::from_fn(move || block_on(pages.next()))
     }
 
     fn stats(&self) -> Stats {

@@ -24,6 +24,7 @@ scenarios! {
     kv: what_is_put_is_read, ranges_are_read_in_every_way, deletes_tell_what_was_there,
         keys_and_values_are_any_bytes, compacted_revisions_are_refused;
     txn: every_compare_decides, one_branch_is_done_at_one_revision, transactions_nest;
+    helpers: guarded_writes_tell_what_is_there, pages_are_one_revision;
     lease: a_lease_lives_until_it_is_revoked, a_lease_that_is_not_renewed_expires,
         a_server_tells_how_it_is;
     errors: refusals_are_typed, impossible_requests_are_not_sent, a_silent_server_is_a_timeout,

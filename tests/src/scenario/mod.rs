@@ -6,6 +6,7 @@
 
 pub mod errors;
 pub mod flow;
+pub mod helpers;
 pub mod kv;
 pub mod lease;
 pub mod many;

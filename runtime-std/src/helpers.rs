@@ -1,0 +1,141 @@
+//! What users expect on top of etcd's calls; names and arguments are the same in `etcd-smol`.
+
+use etcd_core::CompareAndSwap;
+use etcd_core::DeleteRange;
+use etcd_core::DeleteRangeResponse;
+use etcd_core::Error;
+use etcd_core::GuardedResponse;
+use etcd_core::IntoBytes;
+use etcd_core::PutIfAbsent;
+use etcd_core::PutIfPresent;
+use etcd_core::Range;
+
+use crate::client::Client;
+use crate::pages::Pages;
+
+/// Writes with a condition.
+///
+/// Each answers with what is there instead if its condition did not hold. After an error with
+/// [`Applied::Maybe`](crate::Applied::Maybe) the write may have happened; tried again, it may then
+/// be refused because of its own first try. For options, give the request to [`Client::call`].
+impl Client {
+    /// Stores a value if there is no such key.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let answer = client.put_if_absent("leader", "me")?;
+    /// if let Some(other) = answer.current() {
+    ///     println!("{} was faster", other.text()?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it failed, and whether it may have happened all the same.
+    pub fn put_if_absent(
+        &self,
+        key: impl IntoBytes,
+        value: impl IntoBytes,
+    ) -> Result<GuardedResponse, Error> {
+        self.call(PutIfAbsent::new(key, value))
+    }
+
+    /// Stores a value if there is such a key.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let was_there = client.put_if_present("k", "v")?.succeeded();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it failed, and whether it may have happened all the same.
+    pub fn put_if_present(
+        &self,
+        key: impl IntoBytes,
+        value: impl IntoBytes,
+    ) -> Result<GuardedResponse, Error> {
+        self.call(PutIfPresent::new(key, value))
+    }
+
+    /// Stores a value if the stored one is `expected`. A lease the key was attached to is taken
+    /// off; [`CompareAndSwap::with_ignore_lease`] keeps it.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let swapped = client.compare_and_swap("state", "idle", "busy")?.succeeded();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it failed, and whether it may have happened all the same.
+    pub fn compare_and_swap(
+        &self,
+        key: impl IntoBytes,
+        expected: impl IntoBytes,
+        new: impl IntoBytes,
+    ) -> Result<GuardedResponse, Error> {
+        self.call(CompareAndSwap::value(key, expected, new))
+    }
+
+    /// Stores a value if the key was last changed at `mod_revision`; 0 is the revision of a key that
+    /// does not exist.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// if let Some(kv) = client.get("count")?.into_first() {
+    ///     let next = kv.json::<u64>()? + 1;
+    ///     client.compare_and_swap_revision("count", kv.mod_revision, next.to_string())?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it failed, and whether it may have happened all the same.
+    pub fn compare_and_swap_revision(
+        &self,
+        key: impl IntoBytes,
+        mod_revision: i64,
+        new: impl IntoBytes,
+    ) -> Result<GuardedResponse, Error> {
+        self.call(CompareAndSwap::mod_revision(key, mod_revision, new))
+    }
+}
+
+/// Many keys.
+impl Client {
+    /// Deletes all keys that start with `prefix`. The empty prefix is all keys.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// println!("{} deleted", client.delete_prefix("/old/")?.deleted);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it failed, and whether it may have happened all the same.
+    pub fn delete_prefix(&self, prefix: impl IntoBytes) -> Result<DeleteRangeResponse, Error> {
+        self.call(DeleteRange::prefix(prefix))
+    }
+
+    /// Reads a range page by page, all of it at one revision, however large it is. Nothing is read
+    /// before the first page is asked for.
+    ///
+    /// ```no_run
+    /// use etcd_std::{Client, Range};
+    ///
+    /// let client = Client::connect(["http://127.0.0.1:2379"])?;
+    /// for kv in client.pages(Range::prefix("/services/")).items() {
+    ///     println!("{}", kv?.text()?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn pages(&self, range: impl Into<Range>) -> Pages {
+        Pages::new(self.clone(), range.into())
+    }
+}
