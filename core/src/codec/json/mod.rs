@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod nesting;
 mod split;
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! Cuts a sequence of JSON objects into the objects.
 //!
-//! It follows brackets and strings and nothing else: what lies between them is for the JSON parser
-//! that gets the frames. Each byte is looked at once. The nesting is a stack of the closing
-//! brackets that are due, bounded by the depth limit, so there is no recursion.
+//! It follows brackets and strings and nothing else (`nesting`): what lies between them is for the JSON
+//! parser that gets the frames. Each byte is looked at once.
 
 use core::fmt;
 use core::mem;
 use core::ops::Deref;
 use std::borrow::Cow;
 
+use super::nesting::Broken;
+use super::nesting::Nesting;
+use super::nesting::Reached;
+use super::nesting::Stops;
+use super::nesting::is_blank;
 use crate::codec::count;
-use crate::codec::count_work;
 use crate::codec::find;
 use crate::codec::take;
 use crate::error::CloseReason;
@@ -67,8 +70,7 @@ impl Default for JsonLimits {
 pub struct Splitter {
     limits: JsonLimits,
     state: State,
-    /// The closing brackets that are due, innermost last; at most `depth`, none between values.
-    closers: Vec<u8>,
+    nesting: Nesting,
     /// The bytes so far of a value that began in an earlier piece; at most `frame_bytes`.
     kept: Vec<u8>,
     /// Bytes used by earlier calls.
@@ -79,12 +81,8 @@ pub struct Splitter {
 enum State {
     /// Between top-level values.
     Between,
-    /// Inside one, outside of strings.
+    /// Inside one.
     Value,
-    /// Inside a string.
-    String,
-    /// After a backslash in a string.
-    Escape,
     /// The bytes were refused.
     Failed(SplitError),
 }
@@ -102,7 +100,7 @@ impl Splitter {
         Self {
             limits,
             state: State::Between,
-            closers: Vec::new(),
+            nesting: Nesting::new(),
             kept: Vec::new(),
             offset: 0,
         }
@@ -169,9 +167,7 @@ impl Splitter {
         match &self.state {
             State::Between => Ok(()),
             State::Failed(SplitError::Json(error)) => Err(error.clone()),
-            State::Value | State::String | State::Escape | State::Failed(_) => {
-                Err(JsonError::Truncated)
-            }
+            State::Value | State::Failed(_) => Err(JsonError::Truncated),
         }
     }
 
@@ -198,22 +194,29 @@ impl Splitter {
         let allowed = self.limits.frame_bytes.saturating_sub(self.kept.len());
         let mut window = take(&mut &*begin, allowed);
         let beyond = begin.len().saturating_sub(window.len());
-        let ended = self.scan(&mut window).map_err(|stop| match stop {
-            Stop::Byte { byte, left } => Stop::Byte {
+        let stops = Stops {
+            shallow: 0,
+            floor: 0,
+            depth: self.limits.depth,
+        };
+        let reached = self.nesting.scan(&mut window, stops);
+        let reached = reached.map_err(|broken| match broken {
+            Broken::Byte(byte) => Stop::Byte {
                 byte,
-                left: left.saturating_add(beyond),
+                left: window.len().saturating_add(beyond),
             },
-            stop => stop,
+            Broken::Json(error) => Stop::Split(error.into()),
         })?;
         let left = window.len().saturating_add(beyond);
         let part = take(input, begin.len().saturating_sub(left));
-        if !ended {
+        if reached != Reached::Ended {
             if beyond > 0 {
                 return Err(Stop::Split(Limit::Frame(self.limits.frame_bytes).into()));
             }
             self.kept.extend_from_slice(part);
             return Ok(None);
         }
+        self.state = State::Between;
         Ok(Some(Frame(if self.kept.is_empty() {
             Cow::Borrowed(part)
         } else {
@@ -221,51 +224,6 @@ impl Splitter {
             whole.extend_from_slice(part);
             Cow::Owned(whole)
         })))
-    }
-
-    /// Looks at bytes of a value up to its end; whether it came.
-    fn scan(&mut self, input: &mut &[u8]) -> Result<bool, Stop> {
-        loop {
-            if self.state == State::String {
-                let plain = find(input, |byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-                take(input, plain.unwrap_or(input.len()));
-            }
-            let Some((&byte, rest)) = input.split_first() else {
-                return Ok(false);
-            };
-            count_work(1);
-            match (&self.state, byte) {
-                (State::String, b'"') => self.state = State::Value,
-                (State::String, b'\\') => self.state = State::Escape,
-                (State::Escape, 0x20..) => self.state = State::String,
-                (State::Value, b'"') => self.state = State::String,
-                (State::Value, b'{') => self.open(b'}')?,
-                (State::Value, b'[') => self.open(b']')?,
-                (State::Value, b'}' | b']') if self.closers.last() == Some(&byte) => {
-                    self.closers.pop();
-                    if self.closers.is_empty() {
-                        self.state = State::Between;
-                        *input = rest;
-                        return Ok(true);
-                    }
-                }
-                (State::Value, byte) if is_blank(byte) || is_plain(byte) => {}
-                _ => {
-                    let left = input.len();
-                    return Err(Stop::Byte { byte, left });
-                }
-            }
-            *input = rest;
-        }
-    }
-
-    fn open(&mut self, closer: u8) -> Result<(), Stop> {
-        let limit = self.limits.depth;
-        if self.closers.len() >= limit {
-            return Err(Stop::Split(JsonError::TooDeep(limit).into()));
-        }
-        self.closers.push(closer);
-        Ok(())
     }
 }
 
@@ -279,16 +237,6 @@ enum Stop {
     Byte { byte: u8, left: usize },
 }
 
-/// Whitespace of JSON (RFC 8259 section 2).
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
-/// What numbers, literals and separators are made of.
-const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b',' | b':' | b'-' | b'+' | b'.')
-}
-
 /// One JSON object, as its bytes: lent from the input if it came in one piece.
 ///
 /// ```
@@ -300,7 +248,7 @@ const fn is_plain(byte: u8) -> bool {
 /// # Ok::<(), etcd_core::codec::json::SplitError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame<'a>(Cow<'a, [u8]>);
+pub struct Frame<'a>(pub(super) Cow<'a, [u8]>);
 
 impl Frame<'_> {
     /// The bytes, copied only if they are lent from the input.
