@@ -664,7 +664,7 @@ fn dropped_events_are_counted() {
 
 #[test]
 fn the_parts_of_one_revision_have_a_limit() {
-    let mut world = World::after("client a frame=2000\nwatch k\nopen 1\ncreated 1 id=1 rev=10");
+    let mut world = World::after("client a revision=2000\nwatch k\nopen 1\ncreated 1 id=1 rev=10");
     let mut parts = 0;
     loop {
         let got = world.run("events 1 id=1 rev=11 more=1 k@11 k@11").concat();
@@ -673,7 +673,7 @@ fn the_parts_of_one_revision_have_a_limit() {
         if !got.is_empty() {
             assert_eq!(
                 got,
-                "close 1watch 1: end: frame of a stream is longer than 2000 bytes"
+                "watch 1: end: revision of a watch is larger than 2000 bytesclose 1"
             );
             return;
         }

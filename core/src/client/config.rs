@@ -74,8 +74,12 @@ pub struct Limits {
     pub http: HttpLimits,
     /// The body of one answer. 64 MiB; raise it to read larger ranges at once.
     pub body_bytes: u64,
-    /// One frame of a stream. 64 MiB.
+    /// One frame of a stream. 64 MiB. A watch's frame may be longer: its events are read while it
+    /// comes, and this bounds what else has to be kept of it.
     pub frame_bytes: usize,
+    /// One revision of one watch, as text and in memory. 64 MiB, far above what etcd takes in one
+    /// transaction; a larger one ends the watch.
+    pub revision_bytes: usize,
     /// How deep an answer may be nested. 32; a nested transaction takes 3.
     pub json_depth: usize,
     /// Undelivered bytes of one watch; above it the client stops reading the watch's connection and
@@ -178,6 +182,7 @@ impl Default for Limits {
             http: HttpLimits::default(),
             body_bytes: 64 << 20,
             frame_bytes: 64 << 20,
+            revision_bytes: 64 << 20,
             json_depth: 32,
             watch_buffer_bytes: 16 << 20,
             calls: 10_000,

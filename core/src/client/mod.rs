@@ -148,6 +148,7 @@ impl Client {
                 gateway,
                 http,
                 json,
+                revision_bytes: config.limits.revision_bytes,
             },
             config,
             rng,

@@ -459,8 +459,11 @@ impl core::error::Error for ProtocolError {}
 pub enum Limit {
     /// An answer's body, in bytes.
     Body(u64),
-    /// One frame of a stream, in bytes.
+    /// One frame of a stream, in bytes; of a watch's frame what has to be kept of it.
     Frame(usize),
+    /// One revision of a watch, in bytes; ask for less with a narrower range or without `prev_kv`, or
+    /// raise the limit.
+    Revision(usize),
     /// Calls under way at the same time.
     Calls(usize),
     /// Watches open at the same time.
@@ -474,6 +477,7 @@ impl fmt::Display for Limit {
         match self {
             Self::Body(limit) => write!(f, "answer body is longer than {limit} bytes"),
             Self::Frame(limit) => write!(f, "frame of a stream is longer than {limit} bytes"),
+            Self::Revision(limit) => write!(f, "revision of a watch is larger than {limit} bytes"),
             Self::Calls(limit) => write!(f, "more than {limit} calls under way"),
             Self::Watches(limit) => write!(f, "more than {limit} watches open"),
             Self::Request(limit) => write!(f, "request is larger than {limit} bytes"),

@@ -1,4 +1,4 @@
-//! What the duplex carriers share: one POST whose body stays open, frames in its answer.
+//! What the duplex carriers share: one POST whose body stays open, a stream in its answer.
 //!
 //! With `Connection: close` in the request the server answers at once and reads further requests
 //! from the body as they come (gateway.md 8). Each request is a chunk of its own. The answer's head
@@ -7,30 +7,85 @@
 use super::WireConfig;
 use super::gateway::FrameError;
 use super::gateway::Frames;
+use super::gateway::WatchFrames;
+use super::gateway::WatchItem;
+use super::gateway::WatchLimits;
 use crate::api::Message;
 use crate::buf::SendBuf;
 use crate::codec::http1;
 use crate::codec::http1::Item;
 use crate::codec::http1::Reader;
 use crate::codec::http1::RequestMethod;
-use crate::codec::json::JsonLimits;
 use crate::error::CloseReason;
 use crate::error::ProtocolError;
 
-/// One open POST and its answer, in frames of `T`.
+/// What reads the body of the answer.
+pub(super) trait Body {
+    /// What it makes of it.
+    type Item;
+
+    fn new(http_status: u16, limits: &WatchLimits) -> Self;
+    fn handle_data(&mut self, data: &[u8]);
+    fn handle_end(&mut self);
+    fn poll(&mut self) -> Option<Result<Self::Item, FrameError>>;
+}
+
+/// Whole frames.
+impl<T: Message> Body for Frames<T> {
+    type Item = T;
+
+    fn new(http_status: u16, limits: &WatchLimits) -> Self {
+        Self::new(http_status, limits.json.clone())
+    }
+
+    fn handle_data(&mut self, data: &[u8]) {
+        self.handle_data(data);
+    }
+
+    fn handle_end(&mut self) {
+        self.handle_end();
+    }
+
+    fn poll(&mut self) -> Option<Result<T, FrameError>> {
+        self.poll_frame()
+    }
+}
+
+/// Frames whose events are read while they come.
+impl Body for WatchFrames {
+    type Item = WatchItem;
+
+    fn new(http_status: u16, limits: &WatchLimits) -> Self {
+        Self::new(http_status, limits.clone())
+    }
+
+    fn handle_data(&mut self, data: &[u8]) {
+        self.handle_data(data);
+    }
+
+    fn handle_end(&mut self) {
+        self.handle_end();
+    }
+
+    fn poll(&mut self) -> Option<Result<WatchItem, FrameError>> {
+        self.poll_item()
+    }
+}
+
+/// One open POST and its answer, whose body is read by `B`.
 #[derive(Debug)]
-pub(super) struct Duplex<T> {
+pub(super) struct Duplex<B> {
     reader: Reader,
-    json: JsonLimits,
-    /// The frames, once the answer's head was read.
-    frames: Option<Frames<T>>,
+    limits: WatchLimits,
+    /// What reads the body, once the answer's head was read.
+    body: Option<B>,
     out: SendBuf,
     /// The path that was asked, for the diagnosis of a refusal.
     path: String,
     closed: Option<CloseReason>,
 }
 
-impl<T: Message> Duplex<T> {
+impl<B: Body> Duplex<B> {
     pub(super) fn new(head: &http::Request<()>, config: &WireConfig, host: &str) -> Self {
         let mut out = SendBuf::default();
         out.append(|out| http1::write_open_request(head, host, out))
@@ -42,8 +97,11 @@ impl<T: Message> Duplex<T> {
         reader.expect(RequestMethod::Other);
         Self {
             reader,
-            json: config.json.clone(),
-            frames: None,
+            limits: WatchLimits {
+                json: config.json.clone(),
+                revision_bytes: config.revision_bytes,
+            },
+            body: None,
             out,
             path: head.uri().path().to_owned(),
             closed: None,
@@ -56,12 +114,12 @@ impl<T: Message> Duplex<T> {
         self.out.append(|out| http1::write_chunk(&line, out));
     }
 
-    /// Takes bytes, and hands each whole frame to `handle`. A frame that `handle` refuses closes the
-    /// connection, and the frames after it are not looked at.
+    /// Takes bytes, and hands what they say to `handle`. An item that `handle` refuses closes the
+    /// connection, and those after it are not looked at.
     pub(super) fn handle_received(
         &mut self,
         mut input: &[u8],
-        mut handle: impl FnMut(&mut Self, T) -> Result<(), CloseReason>,
+        mut handle: impl FnMut(&mut Self, B::Item) -> Result<(), CloseReason>,
     ) {
         while self.closed.is_none() {
             match self.reader.read(input) {
@@ -71,10 +129,10 @@ impl<T: Message> Duplex<T> {
                     let ended = matches!(item, Item::End { .. });
                     match item {
                         Item::Head(head) => {
-                            self.frames = Some(Frames::new(head.status, self.json.clone()));
+                            self.body = Some(B::new(head.status, &self.limits));
                         }
-                        Item::Data(data) => self.frames_mut(|frames| frames.handle_data(data)),
-                        Item::End { .. } => self.frames_mut(Frames::handle_end),
+                        Item::Data(data) => self.body_mut(|body| body.handle_data(data)),
+                        Item::End { .. } => self.body_mut(B::handle_end),
                     }
                     self.drain(&mut handle);
                     if ended {
@@ -87,33 +145,38 @@ impl<T: Message> Duplex<T> {
     }
 
     pub(super) fn handle_eof(&mut self) {
-        // Streams are chunked: an end without the last chunk is a cut, and no frame is left in it
-        // that would count, except the error of a refusal without a length.
+        // Streams are chunked: an end without the last chunk is a cut, and nothing is left in it that
+        // would count, as what was complete was handed on when it came; except the error of a
+        // refusal without a length.
         if let Ok(Some(Item::End { .. })) = self.reader.handle_eof() {
-            self.frames_mut(Frames::handle_end);
+            self.body_mut(B::handle_end);
             self.drain(&mut |_, _| Ok(()));
         }
         self.close(CloseReason::PeerClosed);
     }
 
-    fn frames_mut(&mut self, act: impl FnOnce(&mut Frames<T>)) {
-        if let Some(frames) = &mut self.frames {
-            act(frames);
+    /// What reads the body, once the answer's head was read.
+    pub(super) const fn body(&self) -> Option<&B> {
+        self.body.as_ref()
+    }
+
+    fn body_mut(&mut self, act: impl FnOnce(&mut B)) {
+        if let Some(body) = &mut self.body {
+            act(body);
         }
     }
 
-    fn drain(&mut self, handle: &mut impl FnMut(&mut Self, T) -> Result<(), CloseReason>) {
+    fn drain(&mut self, handle: &mut impl FnMut(&mut Self, B::Item) -> Result<(), CloseReason>) {
         while self.closed.is_none() {
-            let Some(frame) = self.frames.as_mut().and_then(Frames::poll_frame) else {
+            let Some(item) = self.body.as_mut().and_then(B::poll) else {
                 return;
             };
-            let handled = match frame {
-                Ok(frame) => handle(self, frame),
+            let handled = match item {
+                Ok(item) => handle(self, item),
                 Err(FrameError::Status(status)) => {
                     Err(CloseReason::Status(status.with_path(&self.path)))
                 }
-                Err(FrameError::Json(error)) => Err(CloseReason::Json(error)),
-                Err(FrameError::Limit(limit)) => Err(CloseReason::Limit(limit)),
+                Err(error) => Err(error.into()),
             };
             if let Err(reason) = handled {
                 self.close(reason);

@@ -34,6 +34,7 @@ use crate::buf::Sent;
 use crate::codec::http1::HttpLimits;
 use crate::codec::json::JsonLimits;
 use crate::error::CloseReason;
+use crate::error::Limit;
 use crate::error::Status;
 
 /// The name of a stream on its connection, given by whoever starts it; never used twice.
@@ -47,6 +48,8 @@ pub(crate) struct WireConfig {
     /// Limits of the reader of unary answers; a duplex stream has no limit on its whole body.
     pub(crate) http: HttpLimits,
     pub(crate) json: JsonLimits,
+    /// Bytes of one revision of one watch.
+    pub(crate) revision_bytes: usize,
 }
 
 /// What a conversation is for.
@@ -75,7 +78,7 @@ pub(crate) enum WireEvent {
     },
     /// The server watches.
     Created { stream: StreamId, revision: i64 },
-    /// Whole revisions, in the order they came.
+    /// All events of one revision, which is higher than those before.
     Events {
         stream: StreamId,
         header: ResponseHeader,
@@ -102,6 +105,8 @@ pub(crate) enum Ended {
     Refused(Status),
     /// Without one.
     Silently,
+    /// By us: one revision of it is larger than this.
+    TooLarge(Limit),
 }
 
 /// What has to be done for a canceled stream to be gone.

@@ -11,6 +11,7 @@ use super::StreamId;
 use super::WireConfig;
 use super::WireEvent;
 use super::duplex::Duplex;
+use super::gateway::Frames;
 use crate::api::LeaseKeepAlive;
 use crate::api::LeaseKeepAliveResponse;
 use crate::api::Response;
@@ -22,7 +23,7 @@ use crate::error::ProtocolError;
 /// Renewals on one connection.
 #[derive(Debug)]
 pub(crate) struct Renew {
-    duplex: Duplex<LeaseKeepAliveResponse>,
+    duplex: Duplex<Frames<LeaseKeepAliveResponse>>,
     /// Renewals the server owes an answer for, in the order they were asked.
     waiting: VecDeque<Waiting>,
     events: VecDeque<WireEvent>,

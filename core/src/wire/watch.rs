@@ -10,8 +10,8 @@
 //!                └──── cancel ─────────┴──► Canceling ──canceled or refused──► gone, not told
 //! ```
 //!
-//! Parts of a fragmented message are joined here as far as need be: a revision is handed on once the
-//! event of a later one, or the last part, shows that it is whole (rules W-8, W-9).
+//! Frames are read while they come: what is known to be a whole revision is handed on before its frame
+//! ends, and the rest of the frame says what else it was (rules W-8, W-9).
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -22,7 +22,10 @@ use super::StreamId;
 use super::WireConfig;
 use super::WireEvent;
 use super::duplex::Duplex;
+use super::gateway::WatchFrames;
+use super::gateway::WatchItem;
 use crate::api::KvEvent;
+use crate::api::ResponseHeader;
 use crate::api::Watch;
 use crate::api::WatchRequest;
 use crate::api::WatchResponse;
@@ -41,7 +44,7 @@ const ALL_WATCHES: i64 = -1;
 /// Watches on one connection.
 #[derive(Debug)]
 pub(crate) struct WatchWire {
-    duplex: Duplex<WatchResponse>,
+    duplex: Duplex<WatchFrames>,
     state: Watches,
 }
 
@@ -57,10 +60,6 @@ struct Watches {
     answered: u64,
     /// The id the next watch gets; every id below it was in use.
     next_id: i64,
-    /// The watch in the middle of a fragmented message.
-    fragments: Option<Fragments>,
-    /// Bound on the joined parts of one revision.
-    frame_bytes: usize,
     events: VecDeque<WireEvent>,
 }
 
@@ -80,16 +79,6 @@ enum EntryState {
     Canceling,
 }
 
-/// The revision that is not known to be whole yet.
-#[derive(Debug)]
-struct Fragments {
-    id: i64,
-    /// All of one revision.
-    events: Vec<KvEvent>,
-    /// Their size.
-    bytes: usize,
-}
-
 impl WatchWire {
     pub(super) fn new(config: &WireConfig, host: &str) -> Self {
         Self {
@@ -100,8 +89,6 @@ impl WatchWire {
                 creating: VecDeque::new(),
                 answered: 0,
                 next_id: 1,
-                fragments: None,
-                frame_bytes: config.json.frame_bytes,
                 events: VecDeque::new(),
             },
         }
@@ -146,10 +133,18 @@ impl WatchWire {
 
     pub(super) fn handle_received(&mut self, bytes: &[u8]) {
         let Self { duplex, state } = self;
-        duplex.handle_received(bytes, |duplex, frame| {
+        duplex.handle_received(bytes, |duplex, item| {
+            let (frame, events) = match item {
+                WatchItem::Revision {
+                    header,
+                    watch_id,
+                    events,
+                } => return state.handle_revision(header, watch_id, events),
+                WatchItem::Frame { frame, events } => (frame, events),
+            };
             let compacted = frame.canceled && frame.compact_revision != 0;
             let id = frame.watch_id;
-            state.handle_frame(frame)?;
+            state.handle_frame(&frame, events)?;
             if compacted && state.by_id.len() + state.creating.len() > 0 && id > 0 {
                 // Servers give no progress to a stream on which a compacted watch lingers, until
                 // it is canceled by us as well (gateway.md 7.4).
@@ -157,6 +152,10 @@ impl WatchWire {
             }
             Ok(())
         });
+        if let Some(CloseReason::Limit(limit @ Limit::Revision(_))) = duplex.close_reason() {
+            let limit = *limit;
+            state.end_too_large(duplex.body().and_then(WatchFrames::watch_id), limit);
+        }
     }
 
     pub(super) fn handle_eof(&mut self) {
@@ -212,17 +211,46 @@ impl WatchWire {
 }
 
 impl Watches {
-    fn handle_frame(&mut self, frame: WatchResponse) -> Result<(), CloseReason> {
-        let mixed = self.fragments.as_ref().is_some_and(|fragments| {
-            fragments.id != frame.watch_id || frame.created || frame.canceled
-        });
-        if mixed {
-            return Err(CloseReason::Protocol(ProtocolError::BrokenFragments));
+    /// A whole revision came, though its frame may not have ended.
+    fn handle_revision(
+        &mut self,
+        header: ResponseHeader,
+        id: i64,
+        events: Vec<KvEvent>,
+    ) -> Result<(), CloseReason> {
+        let Some(entry) = self.known(id)? else {
+            return Ok(());
+        };
+        if entry.state == EntryState::Live {
+            let stream = entry.stream;
+            self.events.push_back(WireEvent::Events {
+                stream,
+                header,
+                events,
+            });
         }
+        Ok(())
+    }
+
+    /// The watch that a frame which is not a confirmation names. None if it is gone and the frame was
+    /// under way.
+    fn known(&self, id: i64) -> Result<Option<&Entry>, CloseReason> {
+        let unknown = CloseReason::Protocol(ProtocolError::UnknownWatch(id));
+        match self.by_id.get(&id) {
+            Some(entry) if entry.state == EntryState::Creating => Err(unknown),
+            Some(entry) => Ok(Some(entry)),
+            // An id that was in use.
+            None if (1..self.next_id).contains(&id) => Ok(None),
+            None => Err(unknown),
+        }
+    }
+
+    /// A frame ended. Its `events` were handed on, or are kept for its next part.
+    fn handle_frame(&mut self, frame: &WatchResponse, events: usize) -> Result<(), CloseReason> {
         if frame.created {
-            return self.handle_created(&frame);
+            return self.handle_created(frame);
         }
-        if frame.watch_id == ALL_WATCHES && frame.events.is_empty() && !frame.canceled {
+        if frame.watch_id == ALL_WATCHES && events == 0 && !frame.canceled {
             let live = self.by_id.values();
             let live = live.filter(|entry| entry.state == EntryState::Live);
             self.events.push_back(WireEvent::ProgressOfAll {
@@ -231,34 +259,30 @@ impl Watches {
             });
             return Ok(());
         }
-        let Some(entry) = self.by_id.get(&frame.watch_id) else {
-            // An id that was in use: its watch is gone, the frame was under way.
-            if (1..self.next_id).contains(&frame.watch_id) {
-                return Ok(());
-            }
-            return Err(CloseReason::Protocol(ProtocolError::UnknownWatch(
-                frame.watch_id,
-            )));
+        let Some(entry) = self.known(frame.watch_id)? else {
+            return Ok(());
         };
-        if entry.state == EntryState::Creating {
-            return Err(CloseReason::Protocol(ProtocolError::UnknownWatch(
-                frame.watch_id,
-            )));
-        }
         if frame.canceled {
-            self.end(frame.watch_id, &frame);
-            return Ok(());
+            self.end(frame.watch_id, frame);
+        } else if events == 0 && entry.state == EntryState::Live {
+            let (stream, revision) = (entry.stream, frame.header.revision);
+            self.events
+                .push_back(WireEvent::Progress { stream, revision });
         }
-        if frame.events.is_empty() && self.fragments.is_none() {
-            let stream = entry.stream;
-            if entry.state == EntryState::Live {
-                let revision = frame.header.revision;
-                self.events
-                    .push_back(WireEvent::Progress { stream, revision });
+        Ok(())
+    }
+
+    /// One revision is too large to be read: that ends the watch, and nobody else. Which watch it was
+    /// is not known only if the frame names it behind its events; then it may be any.
+    fn end_too_large(&mut self, id: Option<i64>, limit: Limit) {
+        let meant = |of: i64| id.is_none_or(|id| id == of);
+        for (&of, entry) in &self.by_id {
+            let is_live = entry.state == EntryState::Live;
+            if meant(of) && is_live && self.ids.remove(&entry.stream).is_some() {
+                let (stream, why) = (entry.stream, Ended::TooLarge(limit));
+                self.events.push_back(WireEvent::Ended { stream, why });
             }
-            return Ok(());
         }
-        self.handle_events(frame)
     }
 
     fn handle_created(&mut self, frame: &WatchResponse) -> Result<(), CloseReason> {
@@ -311,52 +335,6 @@ impl Watches {
             stream: entry.stream,
             why,
         });
-    }
-
-    fn handle_events(&mut self, frame: WatchResponse) -> Result<(), CloseReason> {
-        let id = frame.watch_id;
-        let whole = match self.fragments.take() {
-            None if !frame.fragment => frame.events,
-            fragments => {
-                let mut open = fragments.unwrap_or(Fragments {
-                    id,
-                    events: Vec::new(),
-                    bytes: 0,
-                });
-                let mut whole = Vec::new();
-                for event in frame.events {
-                    let same = |open: &KvEvent| open.kv.mod_revision == event.kv.mod_revision;
-                    if !open.events.last().is_none_or(same) {
-                        whole.append(&mut open.events);
-                        open.bytes = 0;
-                    }
-                    open.bytes = open.bytes.saturating_add(event.size());
-                    open.events.push(event);
-                }
-                if open.bytes > self.frame_bytes {
-                    return Err(CloseReason::Limit(Limit::Frame(self.frame_bytes)));
-                }
-                if frame.fragment {
-                    self.fragments = Some(open);
-                } else {
-                    whole.append(&mut open.events);
-                }
-                whole
-            }
-        };
-        let entry = self
-            .by_id
-            .get(&id)
-            .filter(|entry| entry.state == EntryState::Live);
-        if let Some(entry) = entry.filter(|_| !whole.is_empty()) {
-            let (stream, header) = (entry.stream, frame.header);
-            self.events.push_back(WireEvent::Events {
-                stream,
-                header,
-                events: whole,
-            });
-        }
-        Ok(())
     }
 }
 

@@ -198,6 +198,7 @@ impl World {
                 "leader" => config.require_leader = value.parse().expect("a boolean"),
                 "body" => config.limits.body_bytes = value.parse().expect("a number"),
                 "frame" => config.limits.frame_bytes = number(),
+                "revision" => config.limits.revision_bytes = number(),
                 "buffer" => config.limits.watch_buffer_bytes = number(),
                 "calls" => config.limits.calls = number(),
                 "watches" => config.limits.watches = number(),

@@ -83,11 +83,7 @@ impl Client {
         } else if watch.range.key.is_empty() {
             Some(WatchEnd::Failed(Error::Misuse(Misuse::EmptyKey)))
         } else if self.watches.table.len() >= limit {
-            let limit = Limit::Watches(limit);
-            Some(WatchEnd::Failed(Error::Limit {
-                limit,
-                applied: Applied::No,
-            }))
+            Some(passed(Limit::Watches(limit)))
         } else {
             None
         };
@@ -290,7 +286,7 @@ impl Client {
                 let Some(watcher) = self.watches.table.get_mut(&watch) else {
                     return;
                 };
-                self.stats.events_dropped += watcher.handle_events(header, events);
+                self.stats.events_dropped += watcher.handle_revision(header, events);
                 let limit = self.config.limits.watch_buffer_bytes;
                 if !watcher.full && watcher.queued_bytes() > limit {
                     self.set_full(watch, true);
@@ -354,6 +350,7 @@ impl Client {
                 );
             }
             Ended::Refused(status) => self.end_watch(watch, refused(status)),
+            Ended::TooLarge(limit) => self.end_watch(watch, passed(limit)),
             // A close of the server's own, whatever its grounds (rule W-15).
             Ended::Silently => {
                 self.wait_again(watch);
@@ -496,12 +493,18 @@ fn lasting(reason: &CloseReason) -> Option<WatchEnd> {
             | Code::UNIMPLEMENTED => Some(refused(status.clone())),
             _ => None,
         },
-        CloseReason::Limit(limit) => Some(WatchEnd::Failed(Error::Limit {
-            limit: *limit,
-            applied: Applied::No,
-        })),
+        // The watch whose revision it was has ended with it; the others go on.
+        CloseReason::Limit(Limit::Revision(_)) => None,
+        CloseReason::Limit(limit) => Some(passed(*limit)),
         _ => None,
     }
+}
+
+const fn passed(limit: Limit) -> WatchEnd {
+    WatchEnd::Failed(Error::Limit {
+        limit,
+        applied: Applied::No,
+    })
 }
 
 fn refused(status: Status) -> WatchEnd {

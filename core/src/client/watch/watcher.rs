@@ -91,34 +91,22 @@ impl Watcher {
         self.queue.push_back(WatchEvent::Created { revision });
     }
 
-    /// Whole revisions came. Returns how many events were dropped, as delivered before.
-    pub(super) fn handle_events(&mut self, header: ResponseHeader, events: Vec<KvEvent>) -> u64 {
-        let mut dropped = 0;
-        let mut events = events.into_iter().peekable();
-        while let Some(first) = events.next() {
-            let revision = first.kv.mod_revision;
-            if !self.position.handle_revision(revision) {
-                dropped += 1;
-                while events
-                    .next_if(|event| event.kv.mod_revision == revision)
-                    .is_some()
-                {
-                    dropped += 1;
-                }
-                continue;
-            }
-            let mut batch = WatchBatch {
-                header,
-                revision,
-                events: vec![first],
-            };
-            while let Some(event) = events.next_if(|event| event.kv.mod_revision == revision) {
-                batch.events.push(event);
-            }
-            self.queued_bytes = self.queued_bytes.saturating_add(size(&batch));
-            self.queue.push_back(WatchEvent::Batch(batch));
+    /// All events of one revision came. Returns how many were dropped, as delivered before.
+    pub(super) fn handle_revision(&mut self, header: ResponseHeader, events: Vec<KvEvent>) -> u64 {
+        let Some(revision) = events.first().map(|event| event.kv.mod_revision) else {
+            return 0;
+        };
+        if !self.position.handle_revision(revision) {
+            return u64::try_from(events.len()).unwrap_or(u64::MAX);
         }
-        dropped
+        let batch = WatchBatch {
+            header,
+            revision,
+            events,
+        };
+        self.queued_bytes = self.queued_bytes.saturating_add(size(&batch));
+        self.queue.push_back(WatchEvent::Batch(batch));
+        0
     }
 
     /// The server has sent everything up to `revision`.

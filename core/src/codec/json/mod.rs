@@ -17,10 +17,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cut;
+mod member;
 mod nesting;
 mod split;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cut::{Cut, Cutter, List};
+pub(crate) use member::Member;
 pub use split::{Frame, JsonLimits, SplitError, Splitter};

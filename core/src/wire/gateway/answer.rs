@@ -154,13 +154,23 @@ pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, Ans
 
 /// One frame of a stream: `{"result":…}` or `{"error":…}`.
 pub(super) fn frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
-    // Nearly all are a result and nothing else.
-    let inner = json
-        .strip_prefix(b"{\"result\":")
-        .and_then(|rest| rest.strip_suffix(b"}"));
-    if let Some(result) = inner.and_then(T::scan_whole) {
-        return Ok(result);
+    match plain_frame(json) {
+        Some(result) => Ok(result),
+        None => strict_frame(json, |error| JsonError::from_serde(json, error)),
     }
+}
+
+/// A frame that is a result and nothing else, as nearly all are, or nothing.
+pub(super) fn plain_frame<T: Message>(json: &[u8]) -> Option<T> {
+    let inner = json.strip_prefix(b"{\"result\":")?.strip_suffix(b"}")?;
+    T::scan_whole(inner)
+}
+
+/// Any frame; `unreadable` says what is wrong with one that cannot be read.
+pub(super) fn strict_frame<T: Message>(
+    json: &[u8],
+    unreadable: impl FnOnce(&serde_json::Error) -> JsonError,
+) -> Result<T, AnswerError> {
     #[derive(Deserialize)]
     struct Frame<T> {
         result: Option<T>,
@@ -177,7 +187,7 @@ pub(super) fn frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
         )));
     }
     let frame = serde_json::from_slice::<Frame<T>>(json);
-    match frame.map_err(|error| AnswerError::Json(JsonError::from_serde(json, &error)))? {
+    match frame.map_err(|error| AnswerError::Json(unreadable(&error)))? {
         Frame {
             error: Some(error), ..
         } => Err(AnswerError::Status(error.in_stream())),

@@ -15,8 +15,10 @@ use crate::api::Message;
 use crate::codec::json::JsonLimits;
 use crate::codec::json::SplitError;
 use crate::codec::json::Splitter;
+use crate::error::CloseReason;
 use crate::error::JsonError;
 use crate::error::Limit;
+use crate::error::ProtocolError;
 use crate::error::Status;
 
 /// How many bytes of a refused stream's body are kept for its error.
@@ -50,8 +52,8 @@ pub struct Frames<T> {
 enum State {
     /// Status 200: frames.
     Open(Splitter),
-    /// Any other status: the body, up to a limit, for its error.
-    Refused { http: u16, body: Vec<u8> },
+    /// Any other status.
+    Refused(Refusal),
     /// Ended, well or not.
     Ended,
 }
@@ -74,10 +76,7 @@ impl<T: Message> Frames<T> {
         let state = if http_status == 200 {
             State::Open(Splitter::new(limits))
         } else {
-            State::Refused {
-                http: http_status,
-                body: Vec::new(),
-            }
+            State::Refused(Refusal::new(http_status))
         };
         Self {
             state,
@@ -122,10 +121,7 @@ impl<T: Message> Frames<T> {
                     }
                 }
             }
-            State::Refused { body, .. } => {
-                let room = ERROR_BODY.saturating_sub(body.len());
-                body.extend_from_slice(&data[..data.len().min(room)]);
-            }
+            State::Refused(refusal) => refusal.handle_data(data),
             State::Ended => {}
         }
     }
@@ -144,7 +140,7 @@ impl<T: Message> Frames<T> {
     pub fn handle_end(&mut self) {
         let error = match core::mem::replace(&mut self.state, State::Ended) {
             State::Open(splitter) => splitter.finish().err().map(FrameError::Json),
-            State::Refused { http, body } => Some(FrameError::Status(status_of(http, &body))),
+            State::Refused(refusal) => Some(FrameError::Status(refusal.status())),
             State::Ended => None,
         };
         self.ready.extend(error.map(Err));
@@ -165,6 +161,29 @@ impl<T: Message> Frames<T> {
     }
 }
 
+/// The body of an answer with another status than 200, up to a limit, for its error.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    http: u16,
+    body: Vec<u8>,
+}
+
+impl Refusal {
+    pub(super) const fn new(http: u16) -> Self {
+        let body = Vec::new();
+        Self { http, body }
+    }
+
+    pub(super) fn handle_data(&mut self, data: &[u8]) {
+        let room = ERROR_BODY.saturating_sub(self.body.len());
+        self.body.extend_from_slice(&data[..data.len().min(room)]);
+    }
+
+    pub(super) fn status(&self) -> Status {
+        status_of(self.http, &self.body)
+    }
+}
+
 /// Why a stream ended.
 ///
 /// ```
@@ -181,8 +200,10 @@ pub enum FrameError {
     Status(Status),
     /// A frame is not JSON, or not the stream's.
     Json(JsonError),
-    /// A frame is longer than allowed.
+    /// A frame, or what is kept of it, is longer than allowed.
     Limit(Limit),
+    /// The JSON is right, its meaning is not.
+    Protocol(ProtocolError),
 }
 
 impl fmt::Display for FrameError {
@@ -191,6 +212,7 @@ impl fmt::Display for FrameError {
             Self::Status(status) => fmt::Display::fmt(status, f),
             Self::Json(error) => write!(f, "frame cannot be read: {error}"),
             Self::Limit(limit) => fmt::Display::fmt(limit, f),
+            Self::Protocol(error) => fmt::Display::fmt(error, f),
         }
     }
 }
@@ -201,6 +223,18 @@ impl core::error::Error for FrameError {
             Self::Status(status) => Some(status),
             Self::Json(error) => Some(error),
             Self::Limit(limit) => Some(limit),
+            Self::Protocol(error) => Some(error),
+        }
+    }
+}
+
+impl From<FrameError> for CloseReason {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Status(status) => Self::Status(status),
+            FrameError::Json(error) => Self::Json(error),
+            FrameError::Limit(limit) => Self::Limit(limit),
+            FrameError::Protocol(error) => Self::Protocol(error),
         }
     }
 }

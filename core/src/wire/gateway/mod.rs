@@ -25,10 +25,13 @@
 mod answer;
 mod frames;
 mod request;
+mod revisions;
+mod watch_frames;
 
 pub use answer::{AnswerError, decode_answer};
 pub use frames::{FrameError, Frames};
 pub use request::{ApiPrefix, Gateway};
+pub use watch_frames::{WatchFrames, WatchItem, WatchLimits};
 
 pub(crate) use answer::decode;
 pub(crate) use request::{Encoded, to_json};
