@@ -109,14 +109,14 @@ fn count_work(bytes: usize) {
 
 /// How many bytes were looked at by this thread, so that tests can tell linear from quadratic.
 #[cfg(test)]
-mod work {
+pub(crate) mod work {
     use std::cell::Cell;
 
     thread_local! {
         pub(super) static WORK: Cell<usize> = const { Cell::new(0) };
     }
 
-    pub(super) fn of(job: impl FnOnce()) -> usize {
+    pub(crate) fn of(job: impl FnOnce()) -> usize {
         WORK.set(0);
         job();
         WORK.get()

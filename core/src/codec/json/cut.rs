@@ -281,7 +281,9 @@ impl Cutter {
             }
             Reached::Opened if self.opens_list() => {
                 self.place = Place::First;
-                self.gap_at = self.kept.len();
+                if self.gap == 0 {
+                    self.gap_at = self.kept.len();
+                }
                 Ok(Outside::Cut(Cut::List))
             }
             Reached::Opened => Ok(Outside::Goes),

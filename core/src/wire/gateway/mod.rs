@@ -28,6 +28,9 @@ mod request;
 mod revisions;
 mod watch_frames;
 
+#[cfg(test)]
+mod tests;
+
 pub use answer::{AnswerError, decode_answer};
 pub use frames::{FrameError, Frames};
 pub use request::{ApiPrefix, Gateway};
