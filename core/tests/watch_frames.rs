@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use etcd_core::WatchResponse;
 use etcd_core::codec::http1::HttpLimits;
 use etcd_core::codec::http1::Item;
 use etcd_core::codec::http1::Reader;
 use etcd_core::codec::http1::RequestMethod;
+use etcd_core::gateway::Frames;
 use etcd_core::gateway::WatchFrames;
 use etcd_core::gateway::WatchItem;
 use etcd_core::gateway::WatchLimits;
@@ -356,9 +359,10 @@ fn a_shallow_limit_of_depth_holds_on_both_ways() {
     }
 }
 
-/// The bodies of the captured watch streams.
+/// The bodies of the captured watch streams; of all there are where `ETCD_CAPTURES` says.
 fn captured() -> Vec<(String, Vec<u8>)> {
     let chosen = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/captures");
+    let chosen = std::env::var_os("ETCD_CAPTURES").map_or(chosen, PathBuf::from);
     let mut bodies = Vec::new();
     for version in ["3.4.23", "3.5.1", "3.5.16", "3.5.30"] {
         for file in fs::read_dir(chosen.join(version)).expect("captures") {
@@ -386,6 +390,41 @@ fn captured() -> Vec<(String, Vec<u8>)> {
     }
     assert!(bodies.len() > 60, "{} captures", bodies.len());
     bodies
+}
+
+#[test]
+fn captured_streams_mean_what_whole_frames_mean() {
+    for (name, body) in captured() {
+        let mut whole = Frames::<WatchResponse>::new(200, Default::default());
+        whole.handle_data(&body);
+        whole.handle_end();
+        let (mut wanted, mut wanted_events) = (Vec::new(), Vec::new());
+        while let Some(frame) = whole.poll_frame() {
+            wanted.push(frame.map(|mut frame| {
+                let events = core::mem::take(&mut frame.events);
+                let count = events.len();
+                wanted_events.extend(events);
+                (frame, count)
+            }));
+        }
+        for len in [1_000, usize::MAX] {
+            let mut frames = WatchFrames::new(200, WatchLimits::default());
+            body.chunks(len).for_each(|piece| frames.handle_data(piece));
+            frames.handle_end();
+            let (mut got, mut got_events) = (Vec::new(), Vec::new());
+            while let Some(item) = frames.poll_item() {
+                match item {
+                    Ok(WatchItem::Revision { events, .. }) => got_events.extend(events),
+                    Ok(WatchItem::Frame { frame, events }) => got.push(Ok((frame, events))),
+                    Ok(other) => panic!("{other:?}"),
+                    Err(error) => got.push(Err(error)),
+                }
+            }
+            // Several watches share some streams, each with revisions of its own.
+            assert_eq!(got, wanted, "{name}");
+            assert_eq!(got_events, wanted_events, "{name}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Bytes in, tokens out: HTTP/1.1 framing and the borders between JSON values.
 //!
 //! The codec knows no etcd, no connections and no time. [`http1`] writes requests and reads answers,
-//! [`json`] cuts a body that holds one JSON object after another. Both are fed pieces of any size,
+//! [`json`] cuts a body that holds one JSON object after another, and a long list inside of them into its
+//! elements. Both are fed pieces of any size,
 //! give the same tokens wherever the pieces are cut, look at each byte a bounded number of times,
 //! reserve nothing on a claimed length and never panic; what they hold is bounded by their limits.
 //! A change must keep all five.

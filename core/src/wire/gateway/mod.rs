@@ -1,7 +1,8 @@
 //! The gateway level: etcd's HTTP/JSON gateway without connections.
 //!
 //! A typed request gives an [`http::Request`]; a status and a body give the typed answer or a typed
-//! error; the body of a stream, in whatever pieces it comes, gives its frames. Both dialects of the
+//! error; the body of a stream, in whatever pieces it comes, gives its frames ([`Frames`]), and that of a
+//! watch its revisions, each once it is whole ([`WatchFrames`]). Both dialects of the
 //! servers are read (grpc-gateway v1 up to upstream's etcd 3.5, v2 from 3.6; gateway.md 5). Use it with
 //! any HTTP stack; the [`Client`](crate::Client) uses it with its own.
 //!
