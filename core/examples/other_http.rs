@@ -34,16 +34,16 @@ use etcd_core::KvEvent;
 use etcd_core::Put;
 use etcd_core::Range;
 use etcd_core::Watch;
-use etcd_core::WatchResponse;
 use etcd_core::codec::http1::HttpLimits;
 use etcd_core::codec::http1::Item;
 use etcd_core::codec::http1::Reader;
 use etcd_core::codec::http1::RequestMethod;
 use etcd_core::codec::http1::write_request;
-use etcd_core::codec::json::JsonLimits;
 use etcd_core::gateway;
-use etcd_core::gateway::Frames;
 use etcd_core::gateway::Gateway;
+use etcd_core::gateway::WatchFrames;
+use etcd_core::gateway::WatchItem;
+use etcd_core::gateway::WatchLimits;
 
 const KEY: &str = "examples/other_http";
 /// How long the server may be silent.
@@ -107,10 +107,7 @@ fn first_change(endpoint: &Endpoint, gateway: &Gateway, watch: &Watch) -> Result
     exchange(endpoint, &gateway.watch(watch), |item| {
         // The status says whether the body is a stream of frames or the error of a refusal.
         if let Item::Head(head) = item {
-            frames = Some(Frames::<WatchResponse>::new(
-                head.status,
-                JsonLimits::default(),
-            ));
+            frames = Some(WatchFrames::new(head.status, WatchLimits::default()));
         }
         let Some(frames) = &mut frames else {
             return Ok(ControlFlow::Continue(()));
@@ -121,8 +118,16 @@ fn first_change(endpoint: &Endpoint, gateway: &Gateway, watch: &Watch) -> Result
             _ => {}
         }
         // A piece of a body can be a part of a frame, or several.
-        while let Some(frame) = frames.poll_frame() {
-            let frame = frame?;
+        while let Some(item) = frames.poll_item() {
+            let frame = match item? {
+                // All that happened in one revision.
+                WatchItem::Revision { events, .. } => {
+                    first = events.into_iter().next();
+                    return Ok(ControlFlow::Break(()));
+                }
+                WatchItem::Frame { frame, .. } => frame,
+                _ => continue,
+            };
             if frame.created {
                 println!(
                     "watching, the store is at revision {}",
@@ -135,10 +140,6 @@ fn first_change(endpoint: &Endpoint, gateway: &Gateway, watch: &Watch) -> Result
             }
             if frame.canceled {
                 return Err(format!("server ended the watch: {}", frame.cancel_reason).into());
-            }
-            first = frame.events.into_iter().next();
-            if first.is_some() {
-                return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))

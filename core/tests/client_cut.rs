@@ -68,7 +68,7 @@ fn check_cut(version: &str, len: usize, cuts: &[usize], end: &str) {
     ends.push(cut.len());
     let mut from = 0;
     for end in ends {
-        world.receive(1, cut[from..end].as_bytes());
+        world.receive(1, &cut.as_bytes()[from..end]);
         from = end;
     }
     world.run(&format!("{end} 1"));

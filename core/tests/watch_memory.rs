@@ -68,7 +68,7 @@ fn a_frame_of_10_mb_takes_the_memory_of_one_revision() {
             paused | matches!(output, Output::Pause(_))
         })
     };
-    while let Some(piece) = pieces.next() {
+    for piece in pieces.by_ref() {
         world.receive(1, piece);
         fed += piece.len();
         if is_pause(&mut world) {
