@@ -3,14 +3,26 @@
 //! The counters only grow, so "the byte at this place was taken" is a comparison of two numbers,
 //! and that is what the outcome of a write rests on (guarantee G3).
 
+use core::fmt;
+
 /// Unsent bytes of one connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct SendBuf {
     bytes: Vec<u8>,
     /// How many of `bytes`, from the front, were taken; `start <= bytes.len()`.
     start: usize,
     /// How many bytes were taken since the connection began.
     taken: u64,
+}
+
+/// The bytes may have a password in them, and are not shown (guarantee G40).
+impl fmt::Debug for SendBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBuf")
+            .field("unsent_len", &self.unsent().len())
+            .field("taken", &self.taken)
+            .finish()
+    }
 }
 
 impl SendBuf {

@@ -1,5 +1,10 @@
 //! One `async` method for each thing etcd can be asked.
 
+mod auth;
+mod cluster;
+mod lock;
+mod maintenance;
+
 use etcd_core::Compact;
 use etcd_core::CompactResponse;
 use etcd_core::DeleteRange;

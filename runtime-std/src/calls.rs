@@ -1,5 +1,10 @@
 //! The calls of etcd, one method for each; their names and arguments are the same in `etcd-smol`.
 
+mod auth;
+mod cluster;
+mod lock;
+mod maintenance;
+
 use etcd_core::Compact;
 use etcd_core::CompactResponse;
 use etcd_core::DeleteRange;

@@ -278,8 +278,8 @@ fn impossible_lines_are_misuse(runtime: &str) {
         (json!({"request_progress": 5}), "5"),
         (json!({"call": "kv/take"}), "kv/take"),
         (
-            json!({"call": "auth/status"}),
-            "auth/status is not supported yet",
+            json!({"call": "auth/user/add", "request": {"name": "u"}}),
+            "password",
         ),
         (
             json!({"lock": {"name": "bA=="}}),

@@ -189,6 +189,24 @@ message!(AlarmMember {
     "alarm" => alarm,
 });
 
+impl AlarmMember {
+    /// The request that ends it. Nothing for one that this client does not know, since no request
+    /// may name it.
+    ///
+    /// ```
+    /// let alarm: etcd_core::AlarmMember = serde_json::from_str(r#"{"memberID":"7","alarm":1}"#)?;
+    /// assert_eq!(alarm.deactivate().map(|request| request.member_id), Some(7));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub const fn deactivate(&self) -> Option<AlarmRequest> {
+        match self.alarm.known() {
+            Some(alarm) => Some(AlarmRequest::deactivate(self.member_id, alarm)),
+            None => None,
+        }
+    }
+}
+
 /// An alarm that some server raised, perhaps one that this client does not know.
 ///
 /// ```

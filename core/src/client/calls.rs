@@ -7,9 +7,14 @@
 //!               deadline, cancel, shutdown: ───────┴──────────────► one Answered event
 //! ```
 //!
+//! A call that not every server has is Asking before it is Sent, on a connection whose server's version
+//! is not known. A call that waits for somebody else has a connection of its own, and no deadline once
+//! it is sent unless the caller gave one.
+//!
 //! A call leaves the table when it ends, so a second outcome finds nothing (law 6). Which call may be
 //! sent again is said in `retry`.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
@@ -23,14 +28,17 @@ use crate::api::Call;
 use crate::api::LeaseKeepAlive;
 use crate::api::Response;
 use crate::api::Rpc;
+use crate::api::VersionRequest;
 use crate::buf::Sent;
 use crate::conn::Conn;
 use crate::conn::Lane;
+use crate::conn::ServerVersion;
 use crate::error::Applied;
 use crate::error::Cause;
 use crate::error::CloseReason;
 use crate::error::Code;
 use crate::error::Error;
+use crate::error::Feature;
 use crate::error::Known;
 use crate::error::Limit;
 use crate::error::Phase;
@@ -54,6 +62,10 @@ pub(super) struct Calls {
     queues: BTreeMap<Lane, VecDeque<CallId>>,
     /// Open connections for calls without a call on them, the last used at the end.
     idle: Vec<ConnId>,
+    /// The same for calls that wait for somebody else.
+    idle_waits: Vec<ConnId>,
+    /// How many of the table are on lanes of waits.
+    waits: usize,
 }
 
 /// One call.
@@ -65,7 +77,10 @@ struct Pending {
     class: Class,
     lane: Lane,
     owner: Owner,
-    deadline: Instant,
+    /// None once a call that waits was sent.
+    deadline: Option<Instant>,
+    /// What is left of it while it is not sent, for a call whose answer may take as long as it takes.
+    sent_within: Option<Duration>,
     state: State,
     /// How often it was started on a connection.
     attempts: u32,
@@ -78,6 +93,8 @@ struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting,
+    /// The server's version is asked for on the connection the call will be sent on.
+    Asking(ConnId),
     Sent(ConnId),
 }
 
@@ -89,13 +106,44 @@ enum Owner {
     VersionOf(ConnId),
 }
 
+impl Pending {
+    fn new(request: Encoded, class: Class, lane: Lane, deadline: Instant) -> Self {
+        Self {
+            request,
+            lease: None,
+            class,
+            lane,
+            owner: Owner::User,
+            deadline: Some(deadline),
+            sent_within: None,
+            state: State::Waiting,
+            attempts: 0,
+            maybe_applied: false,
+            last_cause: None,
+        }
+    }
+}
+
 impl Calls {
-    pub(super) fn add_idle(&mut self, conn: ConnId) {
-        self.idle.push(conn);
+    /// How many calls under way may wait for somebody else.
+    const fn waits(&self) -> usize {
+        self.waits
+    }
+
+    pub(super) fn add_idle(&mut self, conn: ConnId, lane: Lane) {
+        self.idle_of(lane).push(conn);
+    }
+
+    fn idle_of(&mut self, lane: Lane) -> &mut Vec<ConnId> {
+        match lane.is_waits() {
+            true => &mut self.idle_waits,
+            false => &mut self.idle,
+        }
     }
 
     pub(super) fn remove_conn(&mut self, conn: ConnId) {
         self.idle.retain(|idle| *idle != conn);
+        self.idle_waits.retain(|idle| *idle != conn);
     }
 
     fn waiting(&self, lane: Lane) -> usize {
@@ -154,6 +202,8 @@ impl Client {
         let limits = &self.config.limits;
         let limit = if self.calls.table.len() >= limits.calls {
             Some(Limit::Calls(limits.calls))
+        } else if call.waits() && self.calls.waits() >= limits.waits {
+            Some(Limit::Waits(limits.waits))
         } else if request.body.len() > limits.request_bytes {
             Some(Limit::Request(limits.request_bytes))
         } else {
@@ -178,7 +228,11 @@ impl Client {
         };
         let lease = lease_of(&request);
         let lane = match &options.endpoint {
+            Some(endpoint) if call.waits() => {
+                Lane::PinnedWaits(self.endpoints.find_or_add(endpoint))
+            }
             Some(endpoint) => Lane::Pinned(self.endpoints.find_or_add(endpoint)),
+            None if call.waits() => Lane::Waits,
             None if lease.is_some() => Lane::Renewals,
             None => Lane::Calls,
         };
@@ -186,7 +240,13 @@ impl Client {
             Class::Read => self.config.read_timeout,
             Class::Repeatable | Class::Once => self.config.write_timeout,
         });
-        self.add_call(now + timeout, id, request, lease, class, lane, Owner::User);
+        let sent_within = (call.waits() && options.timeout.is_none()).then_some(timeout);
+        let pending = Pending {
+            lease,
+            sent_within,
+            ..Pending::new(request, class, lane, now + timeout)
+        };
+        self.add_call(id, pending);
         self.settle(now);
         id
     }
@@ -215,7 +275,7 @@ impl Client {
         };
         let (applied, state) = (self.applied(call, pending), pending.state);
         self.finish_call(call, Err(Error::Canceled { applied }));
-        if let State::Sent(conn) = state {
+        if let State::Asking(conn) | State::Sent(conn) = state {
             self.leave_conn(now, call, conn, CloseReason::Canceled);
         }
         self.settle(now);
@@ -224,49 +284,23 @@ impl Client {
     /// Asks a server for its version on behalf of a watch connection to it.
     pub(super) fn call_version_of(&mut self, now: Instant, conn: ConnId, at: EndpointIndex) {
         let id = self.next_call_id();
-        let request = Encoded::new(&crate::api::VersionRequest::new());
+        let request = Encoded::new(&VersionRequest::new());
         let deadline = now + self.config.read_timeout;
-        let owner = Owner::VersionOf(conn);
-        self.add_call(
-            deadline,
-            id,
-            request,
-            None,
-            Class::Read,
-            Lane::Pinned(at),
-            owner,
-        );
+        let pending = Pending {
+            owner: Owner::VersionOf(conn),
+            ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
+        };
+        self.add_call(id, pending);
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of a call, named at the callers"
-    )]
-    fn add_call(
-        &mut self,
-        deadline: Instant,
-        id: CallId,
-        request: Encoded,
-        lease: Option<i64>,
-        class: Class,
-        lane: Lane,
-        owner: Owner,
-    ) {
-        self.timers.arm(deadline, Timer::Call(id));
-        let pending = Pending {
-            request,
-            lease,
-            class,
-            lane,
-            owner,
-            deadline,
-            state: State::Waiting,
-            attempts: 0,
-            maybe_applied: false,
-            last_cause: None,
-        };
+    fn add_call(&mut self, id: CallId, pending: Pending) {
+        if let Some(deadline) = pending.deadline {
+            self.timers.arm(deadline, Timer::Call(id));
+        }
+        let queue = self.calls.queues.entry(pending.lane).or_default();
+        queue.push_back(id);
+        self.calls.waits += usize::from(pending.lane.is_waits());
         self.calls.table.insert(id, pending);
-        self.calls.queues.entry(lane).or_default().push_back(id);
     }
 
     fn next_call_id(&mut self) -> CallId {
@@ -278,34 +312,36 @@ impl Client {
     /// Gives waiting calls to free connections, and opens further ones for the rest.
     pub(super) fn place_calls(&mut self, now: Instant) {
         self.place_lane(now, Lane::Calls, self.endpoints.current());
-        let every_pin = Lane::Pinned(EndpointIndex(0))..=Lane::Pinned(EndpointIndex(usize::MAX));
-        let pinned = self.calls.queues.range(every_pin);
-        let pinned = pinned
-            .filter(|(_, queue)| !queue.is_empty())
-            .map(|(lane, _)| *lane);
-        for lane in pinned.collect::<Vec<_>>() {
-            if let Lane::Pinned(at) = lane {
-                self.place_lane(now, lane, at);
+        let apart = |lane: &Lane| *lane != Lane::Calls && lane.purpose() == Purpose::Calls;
+        let busy = self.calls.queues.iter();
+        let busy = busy.filter(|(lane, queue)| apart(lane) && !queue.is_empty());
+        let busy = busy.map(|(lane, _)| *lane);
+        for lane in busy.collect::<Vec<_>>() {
+            match lane {
+                Lane::Pinned(at) | Lane::PinnedWaits(at) => self.place_lane(now, lane, at),
+                _ => self.place_lane(now, lane, self.endpoints.current()),
             }
+        }
+        // What was opened for a call that was canceled meanwhile.
+        while let Some(conn) = self.calls.idle_waits.pop() {
+            self.conn_lost(now, conn, CloseReason::Idle);
         }
     }
 
     fn place_lane(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
         while self.calls.waiting(lane) > 0 {
-            let Some(conn) = self.take_idle(now, at) else {
+            let Some(conn) = self.take_idle(now, lane, at) else {
                 break;
             };
             if let Some(call) = self.calls.pop_waiting(lane) {
-                self.start_call(call, conn);
+                self.start_call(now, call, conn);
             }
         }
         let waiting = self.calls.waiting(lane);
         if waiting == 0 || !self.may_open(lane) {
             return;
         }
-        let ours = |conn: &&Conn| {
-            conn.endpoint == at && matches!(conn.lane, Lane::Calls | Lane::Pinned(_))
-        };
+        let ours = |conn: &&Conn| conn.endpoint == at && shares(conn.lane, lane);
         let total = self.conns.values().filter(ours).count();
         let opening = self
             .conns
@@ -313,7 +349,11 @@ impl Client {
             .filter(ours)
             .filter(|conn| !conn.is_open())
             .count();
-        let room = self.config.max_connections.max(1).saturating_sub(total);
+        let most = match lane.is_waits() {
+            true => self.config.limits.waits,
+            false => self.config.max_connections.max(1),
+        };
+        let room = most.saturating_sub(total);
         for _ in 0..room.min(waiting.saturating_sub(opening)) {
             self.open_conn(now, lane, at);
         }
@@ -321,12 +361,13 @@ impl Client {
 
     /// Takes the free connection to an endpoint that was used last. Ones that were not used for long
     /// are closed instead: they may be dead without our knowing (rule R-9).
-    fn take_idle(&mut self, now: Instant, at: EndpointIndex) -> Option<ConnId> {
+    fn take_idle(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> Option<ConnId> {
         loop {
             let conns = &self.conns;
             let leads_there = |id: &ConnId| conns.get(id).is_some_and(|conn| conn.endpoint == at);
-            let position = self.calls.idle.iter().rposition(leads_there)?;
-            let id = self.calls.idle.remove(position);
+            let idle = self.calls.idle_of(lane);
+            let position = idle.iter().rposition(leads_there)?;
+            let id = idle.remove(position);
             let fresh = |conn: &Conn| now - conn.last_used <= self.config.idle_limit;
             if self.conns.get(&id).is_some_and(fresh) {
                 return Some(id);
@@ -335,17 +376,45 @@ impl Client {
         }
     }
 
-    fn start_call(&mut self, id: CallId, conn_id: ConnId) {
+    /// Sends a call on a connection, or first asks there what the server is.
+    fn start_call(&mut self, now: Instant, id: CallId, conn_id: ConnId) {
         let Some(call) = self.calls.table.get_mut(&id) else {
             return;
         };
         let Some(conn) = self.conns.get_mut(&conn_id) else {
             return;
         };
+        let needs = call.request.needs;
+        if needs.is_some() && conn.server == ServerVersion::Unknown {
+            call.state = State::Asking(conn_id);
+            let version = Encoded::new(&VersionRequest::new());
+            conn.wire.start(StreamId(id.get()), &Ask::Call(&version));
+            self.stats.requests += 1;
+            return self.tell_transmit(conn_id);
+        }
+        let too_old = |feature: &Feature| conn.server.too_old_for(feature).cloned();
+        if let Some((feature, server_version)) = needs.and_then(|it| Some((it, too_old(&it)?))) {
+            let error = Error::Unsupported {
+                feature: feature.name,
+                needs: feature.since,
+                server_version,
+            };
+            // The connection is as it was: another call may have it.
+            conn.last_used = now;
+            call.state = State::Sent(conn_id);
+            let lane = conn.lane;
+            self.calls.add_idle(conn_id, lane);
+            return self.finish_call(id, Err(error));
+        }
         call.state = State::Sent(conn_id);
         call.attempts += 1;
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);
+        if call.sent_within.is_some() {
+            if let Some(deadline) = call.deadline.take() {
+                self.timers.disarm(deadline, Timer::Call(id));
+            }
+        }
         let ask = match call.lease {
             Some(lease) if conn.lane == Lane::Renewals => Ask::Renewal { lease },
             _ => Ask::Call(&call.request),
@@ -378,7 +447,7 @@ impl Client {
                 None => return,
             };
             if let Some(call) = self.calls.pop_waiting(Lane::Renewals) {
-                self.start_call(call, conn);
+                self.start_call(now, call, conn);
             }
         }
     }
@@ -391,21 +460,39 @@ impl Client {
         stream: StreamId,
         result: Result<Response, Status>,
     ) {
-        if let Some(conn) = self.conns.get(&conn_id) {
+        let id = CallId::new(stream.0);
+        let call = self.calls.table.get_mut(&id);
+        let asking = call.is_some_and(|call| matches!(call.state, State::Asking(_)));
+        let mut of_use = false;
+        if let Some(conn) = self.conns.get_mut(&conn_id) {
+            match &result {
+                Ok(Response::Version(answer)) => {
+                    conn.server = ServerVersion::told(Some(&answer.etcdserver));
+                }
+                _ if asking => conn.server = ServerVersion::told(None),
+                _ => {}
+            }
             self.gates.entry(conn.lane).or_default().handle_success();
-            let of_use = match conn.lane {
+            of_use = match conn.lane {
                 Lane::Calls => conn.endpoint == self.endpoints.current(),
-                Lane::Pinned(_) => true,
-                Lane::Watches | Lane::Renewals => true,
+                Lane::Pinned(_) | Lane::Watches | Lane::Renewals => true,
+                Lane::Waits | Lane::PinnedWaits(_) => false,
             };
             if !of_use {
                 // Kept, it would take the place of another when its endpoint's turn comes again.
                 self.conn_lost(now, conn_id, CloseReason::Idle);
             } else if conn.lane.purpose() == Purpose::Calls && conn.close_reason().is_none() {
-                self.calls.add_idle(conn_id);
+                let lane = conn.lane;
+                if !asking {
+                    self.calls.add_idle(conn_id, lane);
+                }
+            } else {
+                of_use = false;
             }
         }
-        let id = CallId::new(stream.0);
+        if asking {
+            return self.ask_answered(now, id, conn_id, of_use);
+        }
         let Some(call) = self.calls.table.get(&id) else {
             return;
         };
@@ -428,14 +515,34 @@ impl Client {
         self.finish_call(id, result);
     }
 
+    /// What the server is, is known as well as can be: the call goes on, on the same connection if that
+    /// is still of use, or as the first of those that wait.
+    fn ask_answered(&mut self, now: Instant, id: CallId, conn: ConnId, of_use: bool) {
+        if of_use {
+            return self.start_call(now, id, conn);
+        }
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            call.state = State::Waiting;
+            let queue = self.calls.queues.entry(call.lane).or_default();
+            queue.push_front(id);
+        }
+    }
+
     /// A connection is gone; `conn` was taken out of the table.
-    pub(super) fn calls_lost(&mut self, conn: &Conn, reason: &CloseReason) {
+    pub(super) fn calls_lost(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         // The last started first, so that at the queue's front their order is as it was.
         for stream in conn.wire.streams().into_iter().rev() {
             let id = CallId::new(stream.0);
-            let sent = conn.wire.sent(stream);
             let Some(call) = self.calls.table.get_mut(&id) else {
                 continue;
+            };
+            let sent = match call.state {
+                State::Asking(_) => {
+                    // It costs an attempt, or a server that breaks off would be asked without end.
+                    call.attempts += 1;
+                    Sent::Nothing
+                }
+                _ => conn.wire.sent(stream),
             };
             call.maybe_applied |= call.class.applied_without_answer(sent) == Applied::Maybe;
             let applied = if call.maybe_applied {
@@ -455,6 +562,10 @@ impl Client {
             if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts {
                 call.state = State::Waiting;
                 call.last_cause = Some(cause);
+                if let (None, Some(within)) = (call.deadline, call.sent_within) {
+                    call.deadline = Some(now + within);
+                    self.timers.arm(now + within, Timer::Call(id));
+                }
                 self.calls
                     .queues
                     .entry(call.lane)
@@ -475,7 +586,9 @@ impl Client {
         // A renewal is put on its connection while that still opens.
         let open = match state {
             State::Waiting => None,
-            State::Sent(conn) => self.conns.get(&conn).filter(|conn| conn.is_open()),
+            State::Asking(conn) | State::Sent(conn) => {
+                self.conns.get(&conn).filter(|conn| conn.is_open())
+            }
         };
         let error = match open {
             None => {
@@ -510,7 +623,7 @@ impl Client {
             }
         };
         self.finish_call(id, Err(error));
-        if let State::Sent(conn) = state {
+        if let State::Asking(conn) | State::Sent(conn) = state {
             self.leave_conn(now, id, conn, CloseReason::Deadline);
         }
     }
@@ -518,7 +631,7 @@ impl Client {
     /// Whether a call that ends now without an answer may have had an effect.
     fn applied(&self, id: CallId, call: &Pending) -> Applied {
         let sent = match call.state {
-            State::Waiting => Sent::Nothing,
+            State::Waiting | State::Asking(_) => Sent::Nothing,
             State::Sent(conn) => self
                 .conns
                 .get(&conn)
@@ -547,7 +660,10 @@ impl Client {
         let Some(call) = self.calls.table.remove(&id) else {
             return;
         };
-        self.timers.disarm(call.deadline, Timer::Call(id));
+        self.calls.waits -= usize::from(call.lane.is_waits());
+        if let Some(deadline) = call.deadline {
+            self.timers.disarm(deadline, Timer::Call(id));
+        }
         if call.state == State::Waiting {
             if let Some(queue) = self.calls.queues.get_mut(&call.lane) {
                 if let Some(position) = queue.iter().position(|waiting| *waiting == id) {
@@ -575,7 +691,14 @@ impl Client {
         }
         self.calls.queues.clear();
         self.calls.idle.clear();
+        self.calls.idle_waits.clear();
     }
+}
+
+/// Whether calls of one lane may go on connections of the other.
+fn shares(one: Lane, other: Lane) -> bool {
+    let is_call = |lane: Lane| lane.purpose() == Purpose::Calls;
+    is_call(one) && is_call(other) && one.is_waits() == other.is_waits()
 }
 
 /// The lease of a renewal, which may travel with others on one connection.

@@ -36,7 +36,8 @@ pub struct Config {
     /// The deadline of a call that only reads, and of a watch's first confirmation. 5 s (rule R-8).
     pub read_timeout: Duration,
     /// The deadline of a call that writes. 8 s: above the server's own limit of 7 s, so that a slow
-    /// write ends in the server's answer and not in doubt (rule R-8).
+    /// write ends in the server's answer and not in doubt (rule R-8). A call that waits for somebody
+    /// else or for long work has to be sent within it, and then has no deadline.
     pub write_timeout: Duration,
     /// How long a server may take to confirm a watch on an open connection before the client leaves
     /// that connection. 2 s, for the same reason; the gateway never answers a watch it could not read
@@ -87,6 +88,10 @@ pub struct Limits {
     pub watch_buffer_bytes: usize,
     /// Calls under way, waiting ones included. 10,000.
     pub calls: usize,
+    /// Of these, calls that wait for somebody else or for long work ([`Lock`](crate::Lock),
+    /// [`Campaign`](crate::Campaign), [`Defragment`](crate::Defragment)): each has a connection of its
+    /// own. 64.
+    pub waits: usize,
     /// Watches open at the same time. 10,000.
     pub watches: usize,
     /// The encoded body of one request. 16 MiB, well above the 1.5 MiB that etcd takes by default.
@@ -186,6 +191,7 @@ impl Default for Limits {
             json_depth: 32,
             watch_buffer_bytes: 16 << 20,
             calls: 10_000,
+            waits: 64,
             watches: 10_000,
             request_bytes: 16 << 20,
         }

@@ -62,7 +62,7 @@ impl Client {
             self.outputs.push_back(Output::Pause(id));
         }
         if conn.lane.purpose() == Purpose::Calls {
-            self.calls.add_idle(id);
+            self.calls.add_idle(id, conn.lane);
         }
         self.arm_created(now, id);
         self.tell_transmit(id);
@@ -106,7 +106,7 @@ impl Client {
             self.lane_failed(now, &conn, &reason);
         }
         match conn.lane.purpose() {
-            Purpose::Calls | Purpose::Renewals => self.calls_lost(&conn, &reason),
+            Purpose::Calls | Purpose::Renewals => self.calls_lost(now, &conn, &reason),
             Purpose::Watches => self.watches_lost(&conn, &reason),
         }
     }
@@ -115,16 +115,17 @@ impl Client {
     fn lane_failed(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         let was_current = self.endpoints.handle_failure(conn.endpoint);
         // Of connections that were lost together one counts: the endpoint was left with the first.
-        let counts = was_current || matches!(conn.lane, Lane::Pinned(_));
+        let pinned = matches!(conn.lane, Lane::Pinned(_) | Lane::PinnedWaits(_));
+        let counts = was_current || pinned;
         // A caller's impatience is a reason to ask elsewhere, and none for the others to wait.
         let counts = counts && *reason != CloseReason::Deadline;
         if !counts || lived_long(now, conn) {
             return;
         }
         let (endpoints, cap) = match conn.lane {
-            Lane::Pinned(_) => (1, CALLS_CAP),
+            Lane::Pinned(_) | Lane::PinnedWaits(_) => (1, CALLS_CAP),
             Lane::Watches => (self.endpoints.configured(), WATCHES_CAP),
-            Lane::Calls | Lane::Renewals => (self.endpoints.configured(), CALLS_CAP),
+            Lane::Calls | Lane::Waits | Lane::Renewals => (self.endpoints.configured(), CALLS_CAP),
         };
         let gate = self.gates.entry(conn.lane).or_default();
         if let Some(until) = gate.handle_failure(now, endpoints, cap, &mut self.rng) {
@@ -202,7 +203,9 @@ fn is_failure(conn: &Conn, reason: &CloseReason) -> bool {
         | CloseReason::Canceled
         | CloseReason::NotReusable
         | CloseReason::Shutdown => false,
-        CloseReason::Deadline | CloseReason::NotCreated => true,
+        // Who waits for somebody else may give up without a fault of the server's.
+        CloseReason::Deadline => !conn.lane.is_waits(),
+        CloseReason::NotCreated => true,
         // A server may close what nobody uses.
         _ => !conn.is_open() || !conn.wire.is_idle(),
     }

@@ -17,7 +17,8 @@ use super::endpoint::Endpoint;
 #[non_exhaustive]
 pub struct CallOptions {
     /// The call's deadline, counted from the command. None: `Config::read_timeout` or
-    /// `Config::write_timeout`.
+    /// `Config::write_timeout`; for a call that waits ([`Call::waits`](crate::Call::waits)) only until
+    /// it is sent, and then without end.
     pub timeout: Option<Duration>,
     /// The one endpoint to ask. None: any.
     pub endpoint: Option<Endpoint>,

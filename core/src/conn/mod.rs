@@ -9,6 +9,8 @@
 //! ```
 
 use crate::error::CloseReason;
+use crate::error::Feature;
+use crate::error::Version;
 use crate::id::EndpointIndex;
 use crate::time::Instant;
 use crate::wire::Purpose;
@@ -22,6 +24,10 @@ pub(crate) enum Lane {
     Calls,
     /// Unary calls to one endpoint.
     Pinned(EndpointIndex),
+    /// Calls that wait for somebody else or for long work, a connection each.
+    Waits,
+    /// The same to one endpoint.
+    PinnedWaits(EndpointIndex),
     Watches,
     Renewals,
 }
@@ -29,10 +35,15 @@ pub(crate) enum Lane {
 impl Lane {
     pub(crate) const fn purpose(self) -> Purpose {
         match self {
-            Self::Calls | Self::Pinned(_) => Purpose::Calls,
+            Self::Calls | Self::Pinned(_) | Self::Waits | Self::PinnedWaits(_) => Purpose::Calls,
             Self::Watches => Purpose::Watches,
             Self::Renewals => Purpose::Renewals,
         }
+    }
+
+    /// Whether its connections are given up after one call.
+    pub(crate) const fn is_waits(self) -> bool {
+        matches!(self, Self::Waits | Self::PinnedWaits(_))
     }
 }
 
@@ -53,8 +64,8 @@ pub(crate) struct Conn {
     pub(crate) created_deadline: Option<Instant>,
     /// How many confirmations had come when that was set.
     pub(crate) answered_creates: u64,
-    /// Whether the server answers a request for progress only when that is a proof (rule W-5).
-    pub(crate) progress: ProgressTrust,
+    /// What is known of the version of the server it leads to.
+    pub(crate) server: ServerVersion,
 }
 
 #[derive(Debug)]
@@ -63,14 +74,38 @@ enum State {
     Open { since: Instant },
 }
 
-/// What is known of the progress answers of a server, which depends on its version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProgressTrust {
+/// What is known of the version of a connection's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ServerVersion {
     Unknown,
-    /// Its version was asked for.
+    /// It was asked for.
     Asked,
-    Trusted,
-    Untrusted,
+    Known(Version),
+    /// The server does not say, or what it says is no version.
+    Untold,
+}
+
+impl ServerVersion {
+    /// What `/version` was answered with.
+    pub(crate) fn told(text: Option<&str>) -> Self {
+        match text.map(str::parse) {
+            Some(Ok(version)) => Self::Known(version),
+            _ => Self::Untold,
+        }
+    }
+
+    /// Whether the server is known to have something.
+    pub(crate) fn has(&self, feature: &Feature) -> bool {
+        matches!(self, Self::Known(version) if feature.is_in(version))
+    }
+
+    /// The version of a server that is known not to have something.
+    pub(crate) fn too_old_for(&self, feature: &Feature) -> Option<&Version> {
+        match self {
+            Self::Known(version) if !feature.is_in(version) => Some(version),
+            _ => None,
+        }
+    }
 }
 
 impl Conn {
@@ -85,7 +120,7 @@ impl Conn {
             full_watches: 0,
             created_deadline: None,
             answered_creates: 0,
-            progress: ProgressTrust::Unknown,
+            server: ServerVersion::Unknown,
         }
     }
 

@@ -466,6 +466,8 @@ pub enum Limit {
     Revision(usize),
     /// Calls under way at the same time.
     Calls(usize),
+    /// Calls under way at the same time that wait for somebody else or for long work.
+    Waits(usize),
     /// Watches open at the same time.
     Watches(usize),
     /// A request's body, in bytes before base64.
@@ -479,6 +481,12 @@ impl fmt::Display for Limit {
             Self::Frame(limit) => write!(f, "frame of a stream is longer than {limit} bytes"),
             Self::Revision(limit) => write!(f, "revision of a watch is larger than {limit} bytes"),
             Self::Calls(limit) => write!(f, "more than {limit} calls under way"),
+            Self::Waits(limit) => {
+                write!(
+                    f,
+                    "more than {limit} calls that wait for somebody else or for long work"
+                )
+            }
             Self::Watches(limit) => write!(f, "more than {limit} watches open"),
             Self::Request(limit) => write!(f, "request is larger than {limit} bytes"),
         }

@@ -4,19 +4,26 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use etcd_core::Authenticate;
 use etcd_core::CallOptions;
+use etcd_core::Campaign;
 use etcd_core::Client;
 use etcd_core::Config;
+use etcd_core::Defragment;
 use etcd_core::Endpoint;
+use etcd_core::HashKv;
 use etcd_core::Instant;
 use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
+use etcd_core::Lock;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
 use etcd_core::Output;
 use etcd_core::Put;
 use etcd_core::Range;
+use etcd_core::Readyz;
 use etcd_core::Txn;
+use etcd_core::VersionRequest;
 use etcd_core::Watch;
 
 use super::World;
@@ -87,6 +94,16 @@ impl World {
                 let put = Put::new(words.at(0), words.at(1));
                 self.call(Txn::new().and_then([put]), &words);
             }
+            "lock" => self.call(Lock::new(words.at(0)).with_lease(7), &words),
+            "campaign" => self.call(
+                Campaign::new(words.at(0), words.at(1)).with_lease(7),
+                &words,
+            ),
+            "defragment" => self.call(Defragment::new(), &words),
+            "hashkv" => self.call(HashKv::new(0), &words),
+            "readyz" => self.call(Readyz::new(), &words),
+            "version" => self.call(VersionRequest::new(), &words),
+            "login" => self.call(Authenticate::new(words.at(0), words.at(1)), &words),
             "cancel" => {
                 let call = self.calls[&words.number(0)];
                 self.client().cancel_call(now, call);
@@ -201,6 +218,7 @@ impl World {
                 "revision" => config.limits.revision_bytes = number(),
                 "buffer" => config.limits.watch_buffer_bytes = number(),
                 "calls" => config.limits.calls = number(),
+                "waits" => config.limits.waits = number(),
                 "watches" => config.limits.watches = number(),
                 "request" => config.limits.request_bytes = number(),
                 other => panic!("no such setting: {other}"),

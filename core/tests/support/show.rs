@@ -23,6 +23,7 @@ pub fn result(result: &Result<Response, Error>) -> String {
                 Error::Unavailable { .. } => "Unavailable",
                 Error::Canceled { .. } => "Canceled",
                 Error::Limit { .. } => "Limit",
+                Error::Unsupported { .. } => "Unsupported",
                 Error::Misuse(_) => "Misuse",
                 _ => "Unknown",
             };

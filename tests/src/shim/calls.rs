@@ -1,8 +1,13 @@
 //! The names of the calls, and what type each one has.
 
 use etcd_core::{
-    Call, Compact, DeleteRange, HealthRequest, LeaseGrant, LeaseKeepAlive, LeaseLeases,
-    LeaseRevoke, LeaseTimeToLive, Put, Range, StatusRequest, Txn, VersionRequest,
+    AlarmRequest, AuthDisable, AuthEnable, AuthStatus, Authenticate, Call, Campaign, Compact,
+    Defragment, DeleteRange, Downgrade, Hash, HashKv, HealthRequest, Leader, LeaseGrant,
+    LeaseKeepAlive, LeaseLeases, LeaseRevoke, LeaseTimeToLive, Livez, Lock, MemberAdd, MemberList,
+    MemberPromote, MemberRemove, MemberUpdate, MetricsRequest, MoveLeader, Proclaim, Put, Range,
+    Readyz, Resign, RoleAdd, RoleDelete, RoleGet, RoleGrantPermission, RoleList,
+    RoleRevokePermission, StatusRequest, Txn, Unlock, UserAdd, UserChangePassword, UserDelete,
+    UserGet, UserGrantRole, UserList, UserRevokeRole, VersionRequest,
 };
 
 /// Something to be done with a call once its type is known.
@@ -31,53 +36,72 @@ pub fn visit<V: Visitor>(name: &str, visitor: V) -> Option<V::Output> {
         "lease/timetolive" => visitor.visit::<LeaseTimeToLive>(),
         "lease/leases" => visitor.visit::<LeaseLeases>(),
         "maintenance/status" => visitor.visit::<StatusRequest>(),
+        "cluster/member/add" => visitor.visit::<MemberAdd>(),
+        "cluster/member/remove" => visitor.visit::<MemberRemove>(),
+        "cluster/member/update" => visitor.visit::<MemberUpdate>(),
+        "cluster/member/list" => visitor.visit::<MemberList>(),
+        "cluster/member/promote" => visitor.visit::<MemberPromote>(),
+        "maintenance/alarm" => visitor.visit::<AlarmRequest>(),
+        "maintenance/defragment" => visitor.visit::<Defragment>(),
+        "maintenance/hash" => visitor.visit::<Hash>(),
+        "maintenance/hash_kv" => visitor.visit::<HashKv>(),
+        "maintenance/transfer-leadership" => visitor.visit::<MoveLeader>(),
+        "maintenance/downgrade" => visitor.visit::<Downgrade>(),
+        "auth/enable" => visitor.visit::<AuthEnable>(),
+        "auth/disable" => visitor.visit::<AuthDisable>(),
+        "auth/status" => visitor.visit::<AuthStatus>(),
+        "auth/authenticate" => visitor.visit::<Authenticate>(),
+        "auth/user/add" => visitor.visit::<UserAdd>(),
+        "auth/user/get" => visitor.visit::<UserGet>(),
+        "auth/user/list" => visitor.visit::<UserList>(),
+        "auth/user/delete" => visitor.visit::<UserDelete>(),
+        "auth/user/changepw" => visitor.visit::<UserChangePassword>(),
+        "auth/user/grant" => visitor.visit::<UserGrantRole>(),
+        "auth/user/revoke" => visitor.visit::<UserRevokeRole>(),
+        "auth/role/add" => visitor.visit::<RoleAdd>(),
+        "auth/role/get" => visitor.visit::<RoleGet>(),
+        "auth/role/list" => visitor.visit::<RoleList>(),
+        "auth/role/delete" => visitor.visit::<RoleDelete>(),
+        "auth/role/grant" => visitor.visit::<RoleGrantPermission>(),
+        "auth/role/revoke" => visitor.visit::<RoleRevokePermission>(),
+        "lock/lock" => visitor.visit::<Lock>(),
+        "lock/unlock" => visitor.visit::<Unlock>(),
+        "election/campaign" => visitor.visit::<Campaign>(),
+        "election/proclaim" => visitor.visit::<Proclaim>(),
+        "election/leader" => visitor.visit::<Leader>(),
+        "election/resign" => visitor.visit::<Resign>(),
+        "livez" => visitor.visit::<Livez>(),
+        "readyz" => visitor.visit::<Readyz>(),
+        "metrics" => visitor.visit::<MetricsRequest>(),
         "version" => visitor.visit::<VersionRequest>(),
         "health" => visitor.visit::<HealthRequest>(),
         _ => return None,
     })
 }
 
-/// Calls of the protocol that the core has no type for yet, and whether each one only reads.
-const UNTYPED: [(&str, bool); 34] = [
-    ("cluster/member/add", false),
-    ("cluster/member/remove", false),
-    ("cluster/member/update", false),
-    ("cluster/member/list", true),
-    ("cluster/member/promote", false),
-    ("maintenance/alarm", false),
-    ("maintenance/defragment", false),
-    ("maintenance/hash", true),
-    ("maintenance/hash_kv", true),
-    ("maintenance/transfer-leadership", false),
-    ("maintenance/downgrade", false),
-    ("auth/enable", false),
-    ("auth/disable", false),
-    ("auth/status", true),
-    ("auth/authenticate", true),
-    ("auth/user/add", false),
-    ("auth/user/get", true),
-    ("auth/user/list", true),
-    ("auth/user/delete", false),
-    ("auth/user/changepw", false),
-    ("auth/user/grant", false),
-    ("auth/user/revoke", false),
-    ("auth/role/add", false),
-    ("auth/role/get", true),
-    ("auth/role/list", true),
-    ("auth/role/delete", false),
-    ("auth/role/grant", false),
-    ("auth/role/revoke", false),
-    ("lock/lock", false),
-    ("lock/unlock", false),
-    ("election/campaign", false),
-    ("election/proclaim", false),
-    ("election/leader", true),
-    ("election/resign", false),
-];
-
-/// Whether a call of the protocol that the core has no type for only reads.
+/// Whether the call with this name only reads, whatever its request is.
 #[must_use]
-pub fn untyped(name: &str) -> Option<bool> {
-    let call = UNTYPED.iter().find(|(known, _)| *known == name);
-    call.map(|(_, reads)| *reads)
+pub fn is_read(name: &str) -> bool {
+    matches!(
+        name,
+        "kv/range"
+            | "lease/timetolive"
+            | "lease/leases"
+            | "maintenance/status"
+            | "cluster/member/list"
+            | "maintenance/hash"
+            | "maintenance/hash_kv"
+            | "auth/status"
+            | "auth/authenticate"
+            | "auth/user/get"
+            | "auth/user/list"
+            | "auth/role/get"
+            | "auth/role/list"
+            | "election/leader"
+            | "livez"
+            | "readyz"
+            | "metrics"
+            | "version"
+            | "health"
+    )
 }

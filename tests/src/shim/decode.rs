@@ -8,8 +8,8 @@
 //!   fragmented message are joined for each watch, so that no revision is split over two lines.
 //! * A renewal line has the lease (`{"ID":…,"TTL":…}`), as a file may have those of several. A
 //!   lease that is gone is an `end` with the reason `expired`, after which others may follow.
-//! * A call that the core has no type for yet prints the server's JSON as it is, and so does what
-//!   comes of a snapshot or an election: `blob` and `remaining_bytes`, `leader` with header and kv.
+//! * `--call any` prints the server's JSON as it is: for a file with answers to several calls. So does
+//!   what comes of a snapshot or an election: `blob` and `remaining_bytes`, `leader` with header and kv.
 //! * Without `--count` a file has as many answers as it has; with it, the connection is closed
 //!   with the first byte after the last one.
 //! * The end of the file is the end of the connection only where an answer is under way. A watch,
@@ -107,37 +107,24 @@ impl FromStr for Asked {
             "lease/keepalive" => Kind::KeepAlive,
             "maintenance/snapshot" => Kind::Snapshot,
             "election/observe" => Kind::Observe,
-            name => match (calls::visit(name, ReadAs), calls::untyped(name)) {
-                (Some(read), _) => Kind::Unary {
+            "any" => Kind::Unary {
+                read: read_any,
+                reads: false,
+            },
+            name => match calls::visit(name, ReadAs) {
+                Some(read) => Kind::Unary {
                     read,
-                    reads: is_read(name),
+                    reads: calls::is_read(name),
                 },
-                (None, Some(reads)) => Kind::Unary {
-                    read: read_untyped,
-                    reads,
-                },
-                (None, None) => return Err(format!("no call is named {name:?}")),
+                None => return Err(format!("no call is named {name:?}")),
             },
         };
         Ok(Self(kind))
     }
 }
 
-/// Whether a call that the core has a type for only reads. A transaction may write.
-fn is_read(name: &str) -> bool {
-    matches!(
-        name,
-        "kv/range"
-            | "lease/timetolive"
-            | "lease/leases"
-            | "maintenance/status"
-            | "version"
-            | "health"
-    )
-}
-
-/// Any error is the same for all calls; an answer without a type is the JSON it is.
-fn read_untyped(status: u16, body: &[u8]) -> Result<String, AnswerError> {
+/// Any error is the same for all calls; an answer is the JSON it is.
+fn read_any(status: u16, body: &[u8]) -> Result<String, AnswerError> {
     if status != 200 {
         return gateway::decode_answer::<etcd_core::Put>(status, body).map(|ok| done(&ok));
     }

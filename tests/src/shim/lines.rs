@@ -334,7 +334,8 @@ impl From<&Error> for Failure {
             Error::Unavailable { .. } => "unavailable",
             Error::Canceled { .. } => "canceled",
             Error::Limit { .. } => "limit",
-            Error::Misuse(_) => "misuse",
+            // Found before it was sent, both of them.
+            Error::Misuse(_) | Error::Unsupported { .. } => "misuse",
             _ => "unknown to the shim",
         };
         Self {

@@ -8,8 +8,9 @@ use super::Phase;
 use super::watch_of;
 use crate::api::Response;
 use crate::client::Client;
-use crate::conn::ProgressTrust;
+use crate::conn::ServerVersion;
 use crate::error::Error;
+use crate::error::Feature;
 use crate::id::ConnId;
 use crate::id::WatchId;
 use crate::time::Instant;
@@ -44,14 +45,14 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        match conn.progress {
-            ProgressTrust::Asked => {}
-            ProgressTrust::Unknown => {
-                conn.progress = ProgressTrust::Asked;
+        match conn.server {
+            ServerVersion::Asked => {}
+            ServerVersion::Unknown => {
+                conn.server = ServerVersion::Asked;
                 let at = conn.endpoint;
                 self.call_version_of(now, id, at);
             }
-            ProgressTrust::Trusted | ProgressTrust::Untrusted => {
+            ServerVersion::Known(_) | ServerVersion::Untold => {
                 conn.wire.request_progress();
                 self.tell_transmit(id);
             }
@@ -67,11 +68,9 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        conn.progress = match result {
-            Ok(Response::Version(version)) if proves_progress(&version.etcdserver) => {
-                ProgressTrust::Trusted
-            }
-            _ => ProgressTrust::Untrusted,
+        conn.server = match &result {
+            Ok(Response::Version(answer)) => ServerVersion::told(Some(&answer.etcdserver)),
+            _ => ServerVersion::Untold,
         };
         conn.wire.request_progress();
         self.tell_transmit(id);
@@ -81,7 +80,7 @@ impl Client {
         let Some(conn) = self.conns.get(&id) else {
             return;
         };
-        let trusted = conn.progress == ProgressTrust::Trusted;
+        let trusted = conn.server.has(&Feature::PROGRESS_PROOF);
         for stream in streams {
             let watch = watch_of(stream);
             if let Some(watcher) = self.watches.table.get_mut(&watch) {
@@ -90,45 +89,6 @@ impl Client {
                     self.tell_watch(watch);
                 }
             }
-        }
-    }
-}
-
-/// Whether this version's answer to a request for progress comes after every event up to its
-/// revision (fixed in 3.4.25 and 3.5.8; rule W-5).
-fn proves_progress(version: &str) -> bool {
-    let mut parts = version.split(['.', '-', '+']).map(str::parse::<u32>);
-    let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) =
-        (parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    match (major, minor) {
-        (3, 4) => patch >= 25,
-        (3, 5) => patch >= 8,
-        _ => (major, minor) > (3, 5),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn w5_old_servers_are_not_believed() {
-        for version in [
-            "3.4.25",
-            "3.4.43",
-            "3.5.8",
-            "3.5.30",
-            "3.6.0",
-            "4.0.0",
-            "3.5.8-rc.1",
-        ] {
-            assert!(proves_progress(version), "{version}");
-        }
-        for version in ["3.3.27", "3.4.23", "3.5.1", "3.5.7", "", "3.5", "x.y.z"] {
-            assert!(!proves_progress(version), "{version}");
         }
     }
 }

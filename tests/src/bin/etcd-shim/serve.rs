@@ -231,7 +231,6 @@ impl<R: Runtime> Shim<R> {
         };
         match calls::visit(name, start) {
             Some(result) => result,
-            None if calls::untyped(name).is_some() => Err(format!("{name} is not supported yet")),
             None => Err(format!("no call is named {name:?}")),
         }
     }
