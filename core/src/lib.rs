@@ -46,8 +46,8 @@ pub use client::{
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,
-    JsonError, Known, Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, Status, Version,
-    VersionError,
+    JsonError, Known, Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault,
+    Status, Version, VersionError,
 };
 pub use id::{CallId, ConnId, WatchId};
 pub use time::Instant;

@@ -20,9 +20,11 @@ mod kv;
 mod lease;
 mod lock;
 mod maintenance;
+mod observe;
 mod pages;
 mod range;
 mod roles;
+mod snapshot;
 mod txn;
 mod txn_compare;
 mod users;
@@ -67,6 +69,7 @@ pub use maintenance::{
     Hash, HashKv, HashKvResponse, HashResponse, MoveLeader, MoveLeaderResponse, StatusRequest,
     StatusResponse,
 };
+pub use observe::{Observe, ObserveResponse};
 pub use pages::{
     HealthRequest, HealthResponse, MetricsRequest, MetricsResponse, VersionRequest, VersionResponse,
 };
@@ -76,6 +79,7 @@ pub use roles::{
     RoleGetResponse, RoleGrantPermission, RoleGrantPermissionResponse, RoleList, RoleListResponse,
     RoleRevokePermission, RoleRevokePermissionResponse,
 };
+pub use snapshot::{SnapshotChunk, SnapshotRequest, SnapshotResponse, SnapshotSummary};
 pub use txn::{Txn, TxnOp, TxnOpResponse, TxnResponse};
 pub use txn_compare::{Compare, CompareOperand, CompareResult, CompareWith};
 pub use users::{

@@ -470,6 +470,8 @@ pub enum Limit {
     Waits(usize),
     /// Watches open at the same time.
     Watches(usize),
+    /// Snapshots and observations open at the same time.
+    Streams(usize),
     /// A request's body, in bytes before base64.
     Request(usize),
 }
@@ -488,6 +490,7 @@ impl fmt::Display for Limit {
                 )
             }
             Self::Watches(limit) => write!(f, "more than {limit} watches open"),
+            Self::Streams(limit) => write!(f, "more than {limit} snapshots and observations open"),
             Self::Request(limit) => write!(f, "request is larger than {limit} bytes"),
         }
     }

@@ -9,6 +9,7 @@ mod close;
 mod diagnosis;
 mod known;
 mod questions;
+mod snapshot;
 mod status;
 mod version;
 
@@ -19,6 +20,7 @@ pub use close::{
 };
 pub use diagnosis::{Diagnosis, Fault};
 pub use known::Known;
+pub use snapshot::SnapshotFault;
 pub use status::{Code, Status};
 pub use version::{Feature, Version, VersionError};
 
@@ -106,6 +108,8 @@ pub enum Error {
     },
     /// The request itself is impossible; nothing was sent.
     Misuse(Misuse),
+    /// A snapshot came, but is broken or not whole.
+    Snapshot(SnapshotFault),
 }
 
 impl Error {
@@ -126,7 +130,10 @@ impl Error {
             | Self::Unavailable { applied, .. }
             | Self::Canceled { applied }
             | Self::Limit { applied, .. } => *applied,
-            Self::Unsupported { .. } | Self::Compacted { .. } | Self::Misuse(_) => Applied::No,
+            Self::Unsupported { .. }
+            | Self::Compacted { .. }
+            | Self::Misuse(_)
+            | Self::Snapshot(_) => Applied::No,
         }
     }
 
@@ -174,6 +181,7 @@ impl fmt::Display for Error {
                  again"
             ),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
+            Self::Snapshot(fault) => fmt::Display::fmt(fault, f),
         }
     }
 }
@@ -185,6 +193,7 @@ impl core::error::Error for Error {
             Self::Unavailable { cause, .. } => Some(cause),
             Self::Limit { limit, .. } => Some(limit),
             Self::Misuse(misuse) => Some(misuse),
+            Self::Snapshot(fault) => Some(fault),
             Self::Timeout { .. }
             | Self::Canceled { .. }
             | Self::Unsupported { .. }

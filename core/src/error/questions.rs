@@ -123,7 +123,8 @@ impl Error {
     pub fn is_retryable_read(&self) -> bool {
         match self {
             Self::Etcd { status, .. } => status.is_retryable_read(),
-            Self::Timeout { .. } => true,
+            // A broken snapshot can be taken anew.
+            Self::Timeout { .. } | Self::Snapshot(_) => true,
             Self::Unavailable { cause, .. } => *cause != Cause::Shutdown,
             // Only too many calls at the same time can be another number soon.
             Self::Limit { limit, .. } => matches!(limit, Limit::Calls(_)),

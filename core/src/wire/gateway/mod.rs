@@ -27,6 +27,7 @@ mod answer;
 mod frames;
 mod request;
 mod revisions;
+mod snapshot;
 mod watch_frames;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod tests;
 pub use answer::{AnswerError, decode_answer};
 pub use frames::{FrameError, Frames};
 pub use request::{ApiPrefix, Gateway};
+pub use snapshot::{SnapshotError, SnapshotPart, SnapshotReader};
 pub use watch_frames::{WatchFrames, WatchItem, WatchLimits};
 
 pub(crate) use answer::decode;

@@ -13,8 +13,10 @@ use http::Request;
 use http::header;
 
 use crate::api::Call;
+use crate::api::Observe;
 use crate::api::Response;
 use crate::api::Rpc;
+use crate::api::SnapshotRequest;
 use crate::api::Watch;
 use crate::api::WatchRequest;
 use crate::error::ConfigError;
@@ -175,6 +177,42 @@ impl Gateway {
     pub fn watch(&self, watch: &Watch) -> Request<Bytes> {
         let body = to_json(&WatchRequest::Create(watch.clone()));
         self.stream("/watch").map(|()| body)
+    }
+
+    /// One POST for a snapshot of the member it is sent to; its answer is read by
+    /// [`SnapshotReader`](super::SnapshotReader). To break it off, close the connection.
+    ///
+    /// ```
+    /// use etcd_core::gateway::Gateway;
+    ///
+    /// let request = Gateway::new().snapshot();
+    /// assert_eq!(request.uri(), "/v3/maintenance/snapshot");
+    /// assert_eq!(request.body(), &b"{}"[..]);
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Request<Bytes> {
+        // Any member can tell what it has, with a leader or without.
+        let path = format!("{}/maintenance/snapshot", self.prefix);
+        self.build(Method::POST, path, to_json(&SnapshotRequest::new()))
+    }
+
+    /// One POST for the leaders of an election; its answer is a stream of
+    /// [`Frames`](super::Frames) of `ObserveResponse`: the leader of now, then each next one. While
+    /// there is no leader not one byte comes, not even a head (gateway.md 6 and 10). To end it, close
+    /// the connection.
+    ///
+    /// ```
+    /// use etcd_core::Observe;
+    /// use etcd_core::gateway::Gateway;
+    ///
+    /// let request = Gateway::new().observe(&Observe::new("el"));
+    /// assert_eq!(request.uri(), "/v3/election/observe");
+    /// assert_eq!(request.body(), &br#"{"name":"ZWw="}"#[..]);
+    /// ```
+    #[must_use]
+    pub fn observe(&self, observe: &Observe) -> Request<Bytes> {
+        let body = to_json(observe);
+        self.stream("/election/observe").map(|()| body)
     }
 
     /// The head of a duplex POST for watches (gateway.md 8): send it with `Transfer-Encoding:
