@@ -71,4 +71,15 @@ ids! {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     WatchId, "watch ";
+    /// One snapshot or one observation, from the command to its one end.
+    ///
+    /// ```
+    /// use etcd_core::{Client, Config, Instant, Observe};
+    ///
+    /// let mut client = Client::new(Config::new(["http://127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let stream = client.observe(Instant::ZERO, Observe::new("el"));
+    /// assert_eq!(stream.get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    StreamId, "stream ";
 }

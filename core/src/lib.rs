@@ -41,14 +41,14 @@ pub use http;
 
 pub use api::*;
 pub use client::{
-    CallOptions, Client, Config, Endpoint, Event, Limits, Output, Stats, WatchBatch, WatchEnd,
-    WatchEvent,
+    CallOptions, Client, Config, Endpoint, Event, Limits, Output, Stats, StreamEnd, StreamEvent,
+    WatchBatch, WatchEnd, WatchEvent,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,
     JsonError, Known, Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault,
     Status, Version, VersionError,
 };
-pub use id::{CallId, ConnId, WatchId};
+pub use id::{CallId, ConnId, StreamId, WatchId};
 pub use time::Instant;
 pub use wire::gateway;

@@ -475,7 +475,11 @@ impl Client {
             self.gates.entry(conn.lane).or_default().handle_success();
             of_use = match conn.lane {
                 Lane::Calls => conn.endpoint == self.endpoints.current(),
-                Lane::Pinned(_) | Lane::Watches | Lane::Renewals => true,
+                Lane::Pinned(_)
+                | Lane::Watches
+                | Lane::Renewals
+                | Lane::Snapshots(_)
+                | Lane::Observers => true,
                 Lane::Waits | Lane::PinnedWaits(_) => false,
             };
             if !of_use {

@@ -43,6 +43,9 @@ pub struct Config {
     /// that connection. 2 s, for the same reason; the gateway never answers a watch it could not read
     /// (gateway.md 7.3).
     pub watch_created_timeout: Duration,
+    /// How long a server may be silent in the middle of a snapshot. 30 s; a snapshot as a whole has no
+    /// deadline unless its options give it one, since stores have any size.
+    pub snapshot_idle_timeout: Duration,
     /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
     pub max_connections: usize,
     /// Watches on one connection. 100 (rule W-25).
@@ -52,7 +55,7 @@ pub struct Config {
     pub idle_limit: Duration,
     /// How often one call is tried at the most. 100 (rule R-6).
     pub max_attempts: u32,
-    /// Sends `Grpc-Metadata-Hasleader: true` with watches and renewals, so that a member without a
+    /// Sends `Grpc-Metadata-Hasleader: true` with watches, observations and renewals, so that a member without a
     /// leader says so instead of keeping silent (rule W-18). On.
     pub require_leader: bool,
     /// Bounds on what a peer or a caller can make the client hold.
@@ -94,6 +97,11 @@ pub struct Limits {
     pub waits: usize,
     /// Watches open at the same time. 10,000.
     pub watches: usize,
+    /// Snapshots and observations open at the same time, each on a connection of its own. 16.
+    pub streams: usize,
+    /// Undelivered bytes of one snapshot or observation; above it the client stops reading its
+    /// connection. 1 MiB, some 30 frames of a snapshot.
+    pub stream_buffer_bytes: usize,
     /// The encoded body of one request. 16 MiB, well above the 1.5 MiB that etcd takes by default.
     pub request_bytes: usize,
 }
@@ -131,6 +139,7 @@ impl Config {
             read_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(8),
             watch_created_timeout: Duration::from_secs(2),
+            snapshot_idle_timeout: Duration::from_secs(30),
             max_connections: 8,
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),
@@ -193,6 +202,8 @@ impl Default for Limits {
             calls: 10_000,
             waits: 64,
             watches: 10_000,
+            streams: 16,
+            stream_buffer_bytes: 1 << 20,
             request_bytes: 16 << 20,
         }
     }

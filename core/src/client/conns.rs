@@ -65,6 +65,7 @@ impl Client {
             self.calls.add_idle(id, conn.lane);
         }
         self.arm_created(now, id);
+        self.stream_opened(now, id);
         self.tell_transmit(id);
     }
 
@@ -108,6 +109,7 @@ impl Client {
         match conn.lane.purpose() {
             Purpose::Calls | Purpose::Renewals => self.calls_lost(now, &conn, &reason),
             Purpose::Watches => self.watches_lost(&conn, &reason),
+            Purpose::Stream => self.stream_lost(now, &conn, &reason),
         }
     }
 
@@ -115,7 +117,10 @@ impl Client {
     fn lane_failed(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         let was_current = self.endpoints.handle_failure(conn.endpoint);
         // Of connections that were lost together one counts: the endpoint was left with the first.
-        let pinned = matches!(conn.lane, Lane::Pinned(_) | Lane::PinnedWaits(_));
+        let pinned = matches!(
+            conn.lane,
+            Lane::Pinned(_) | Lane::PinnedWaits(_) | Lane::Snapshots(Some(_))
+        );
         let counts = was_current || pinned;
         // A caller's impatience is a reason to ask elsewhere, and none for the others to wait.
         let counts = counts && *reason != CloseReason::Deadline;
@@ -123,9 +128,11 @@ impl Client {
             return;
         }
         let (endpoints, cap) = match conn.lane {
-            Lane::Pinned(_) | Lane::PinnedWaits(_) => (1, CALLS_CAP),
-            Lane::Watches => (self.endpoints.configured(), WATCHES_CAP),
-            Lane::Calls | Lane::Waits | Lane::Renewals => (self.endpoints.configured(), CALLS_CAP),
+            Lane::Pinned(_) | Lane::PinnedWaits(_) | Lane::Snapshots(Some(_)) => (1, CALLS_CAP),
+            Lane::Watches | Lane::Observers => (self.endpoints.configured(), WATCHES_CAP),
+            Lane::Calls | Lane::Waits | Lane::Renewals | Lane::Snapshots(None) => {
+                (self.endpoints.configured(), CALLS_CAP)
+            }
         };
         let gate = self.gates.entry(conn.lane).or_default();
         if let Some(until) = gate.handle_failure(now, endpoints, cap, &mut self.rng) {
@@ -153,6 +160,7 @@ impl Client {
 
     /// Hands on what the server said on a connection, and closes it if it is of no more use.
     pub(super) fn drain_wire(&mut self, now: Instant, id: ConnId) {
+        self.stream_heard(now, id);
         while let Some(conn) = self.conns.get_mut(&id) {
             let Some(event) = conn.wire.poll_event() else {
                 break;
@@ -162,6 +170,7 @@ impl Client {
                 WireEvent::Answered { stream, result } => {
                     self.call_answered(now, id, stream, result);
                 }
+                WireEvent::Streamed { stream, said } => self.stream_event(stream, said),
                 event => self.watch_event(now, id, event),
             }
         }
@@ -189,11 +198,12 @@ impl Client {
     }
 }
 
-/// Whether a watch connection was of use. That it confirmed watches does not show it: a server may
+/// Whether the connection of watches or an observation was of use. That it confirmed watches does not show it: a server may
 /// confirm and break off, again and again (rule W-17).
 fn lived_long(now: Instant, conn: &Conn) -> bool {
     let since = conn.open_since();
-    conn.lane == Lane::Watches && since.is_some_and(|since| now - since > LONG_LIFE)
+    let is_stream = matches!(conn.lane, Lane::Watches | Lane::Observers);
+    is_stream && since.is_some_and(|since| now - since > LONG_LIFE)
 }
 
 /// Whether a loss says something bad of the endpoint, and not only that we were done.

@@ -2,7 +2,8 @@
 //!
 //! A [`Client`] has these kinds of methods:
 //!
-//! * commands of the user: `call`, `watch`, `cancel_*`, `request_progress`, `shutdown`;
+//! * commands of the user: `call`, `watch`, `snapshot`, `observe`, `cancel_*`, `request_progress`,
+//!   `shutdown`;
 //! * `handle_*`: what happened outside, told by the driver;
 //! * `poll_*`: what is to be done, taken by the driver; any number of inputs may go in before;
 //! * getters: `transmit`, `stats`.
@@ -17,8 +18,8 @@
 //! ```
 //!
 //! The client knows endpoints, connections, deadlines, attempts and positions; it knows no byte
-//! format. `calls` holds unary calls and renewals, `watch` the watches, `conns` the connections both
-//! run on.
+//! format. `calls` holds unary calls and renewals, `watch` the watches, `streams` snapshots and
+//! observations, `conns` the connections all of them run on.
 
 mod calls;
 mod config;
@@ -28,6 +29,7 @@ mod options;
 pub(crate) mod output;
 mod pool;
 mod retry;
+mod streams;
 mod timer;
 mod watch;
 
@@ -38,10 +40,12 @@ pub use self::config::{Config, Limits};
 pub use self::endpoint::Endpoint;
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
+pub use self::streams::{StreamEnd, StreamEvent};
 
 use self::calls::Calls;
 use self::endpoint::Endpoints;
 use self::pool::Gate;
+use self::streams::Streams;
 use self::timer::Timer;
 use self::timer::Timers;
 use self::watch::Watches;
@@ -100,12 +104,14 @@ pub struct Client {
     timers: Timers,
     calls: Calls,
     watches: Watches,
+    streams: Streams,
     outputs: VecDeque<Output>,
     stats: Stats,
     /// The number the next id gets, for each kind.
     next_conn: u64,
     next_call: u64,
     next_watch: u64,
+    next_stream: u64,
     is_shut_down: bool,
 }
 
@@ -157,16 +163,19 @@ impl Client {
             timers: Timers::default(),
             calls: Calls::default(),
             watches: Watches::default(),
+            streams: Streams::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
             next_conn: 1,
             next_call: 1,
             next_watch: 1,
+            next_stream: 1,
             is_shut_down: false,
         }
     }
 
-    /// Ends everything: calls with `Unavailable`, watches with `Shutdown`, connections are closed.
+    /// Ends everything: calls with `Unavailable`, watches, snapshots and observations with
+    /// `Shutdown`, connections are closed.
     /// Later commands end at once in the same way.
     ///
     /// ```
@@ -184,6 +193,7 @@ impl Client {
         self.is_shut_down = true;
         self.shutdown_calls();
         self.shutdown_watches();
+        self.shutdown_streams();
         while let Some((id, conn)) = self.conns.pop_first() {
             self.stats.connections_open -= u64::from(conn.is_open());
             self.outputs.push_back(Output::Close(id));
@@ -336,6 +346,7 @@ impl Client {
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
+                Timer::Stream(stream) => self.stream_timed_out(now, stream),
                 Timer::Retry(lane) => {
                     if let Some(gate) = self.gates.get_mut(&lane) {
                         gate.handle_timeout();
@@ -415,5 +426,6 @@ impl Client {
         self.place_calls(now);
         self.place_renewals(now);
         self.place_watches(now);
+        self.place_streams(now);
     }
 }

@@ -12,6 +12,7 @@ use crate::error::Known;
 use crate::error::Status;
 use crate::id::CallId;
 use crate::id::ConnId;
+use crate::id::StreamId;
 use crate::id::WatchId;
 
 /// What a driver has to do next, from [`Client::poll_output`](crate::Client::poll_output).
@@ -47,7 +48,7 @@ pub enum Output {
     Transmit(ConnId),
     /// Close the connection, or stop opening it. Nothing more is to be said of it.
     Close(ConnId),
-    /// Stop reading from the connection: a watch on it has all it may hold.
+    /// Stop reading from the connection: what it is for has all it may hold.
     Pause(ConnId),
     /// Read from the connection again.
     Resume(ConnId),
@@ -82,6 +83,9 @@ pub enum Event {
     /// A watch that had nothing to deliver has something now: take it from
     /// [`Client::poll_watch`](crate::Client::poll_watch) until that gives `None`.
     Watch(WatchId),
+    /// A snapshot or an observation that had nothing to deliver has something now: take it from
+    /// [`Client::poll_stream`](crate::Client::poll_stream) until that gives `None`.
+    Stream(StreamId),
 }
 
 /// What a watch delivers, from [`Client::poll_watch`](crate::Client::poll_watch).
@@ -255,12 +259,13 @@ pub struct Stats {
     pub requests: u64,
     /// Attempts of calls after the first.
     pub retries: u64,
-    /// Watches taken up again on another connection.
+    /// Watches and observations taken up again on another connection.
     pub resumes: u64,
     /// Bytes received.
     pub bytes_in: u64,
     /// Bytes the sockets took.
     pub bytes_out: u64,
-    /// Events dropped because the watch had delivered their revision before (rule W-7).
+    /// Events dropped because the watch had delivered their revision before (rule W-7), and leaders
+    /// dropped because the observation had delivered them or a later one.
     pub events_dropped: u64,
 }

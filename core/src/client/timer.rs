@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::conn::Lane;
 use crate::id::CallId;
 use crate::id::ConnId;
+use crate::id::StreamId;
 use crate::id::WatchId;
 use crate::time::Instant;
 
@@ -22,6 +23,8 @@ pub(crate) enum Timer {
     Created(ConnId),
     /// A watch has to have been confirmed for the first time.
     WatchOpen(WatchId),
+    /// A snapshot has to have come to its next step, or to its end.
+    Stream(StreamId),
     /// The wait before the next connection is over.
     Retry(Lane),
 }

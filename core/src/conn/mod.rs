@@ -30,6 +30,10 @@ pub(crate) enum Lane {
     PinnedWaits(EndpointIndex),
     Watches,
     Renewals,
+    /// One snapshot each: of one endpoint, or of whatever is current.
+    Snapshots(Option<EndpointIndex>),
+    /// One observation each.
+    Observers,
 }
 
 impl Lane {
@@ -38,6 +42,7 @@ impl Lane {
             Self::Calls | Self::Pinned(_) | Self::Waits | Self::PinnedWaits(_) => Purpose::Calls,
             Self::Watches => Purpose::Watches,
             Self::Renewals => Purpose::Renewals,
+            Self::Snapshots(_) | Self::Observers => Purpose::Stream,
         }
     }
 

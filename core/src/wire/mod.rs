@@ -8,6 +8,7 @@
 //!   unary   keep-alive POSTs, one after the other        one call at a time
 //!   watch   one POST whose body stays open (duplex)      many watches
 //!   renew   the same for lease renewals                  all renewals
+//!   single  one POST, its answer a stream of frames      one snapshot or observation
 //! ```
 //!
 //! HTTP statuses, header names, chunk borders and JSON do not leak above it; how much of a request
@@ -17,17 +18,23 @@ pub mod gateway;
 
 mod duplex;
 mod renew;
+mod single;
 mod unary;
 mod watch;
 
 use self::gateway::Encoded;
 use self::gateway::Gateway;
 use self::renew::Renew;
+use self::single::Single;
 use self::unary::Unary;
 use self::watch::WatchWire;
 use crate::api::KvEvent;
+use crate::api::Observe;
+use crate::api::ObserveResponse;
 use crate::api::Response;
 use crate::api::ResponseHeader;
+use crate::api::SnapshotChunk;
+use crate::api::SnapshotSummary;
 use crate::api::Watch;
 use crate::buf::SendBuf;
 use crate::buf::Sent;
@@ -35,6 +42,7 @@ use crate::codec::http1::HttpLimits;
 use crate::codec::json::JsonLimits;
 use crate::error::CloseReason;
 use crate::error::Limit;
+use crate::error::SnapshotFault;
 use crate::error::Status;
 
 /// The name of a stream on its connection, given by whoever starts it; never used twice.
@@ -58,6 +66,8 @@ pub(crate) enum Purpose {
     Calls,
     Watches,
     Renewals,
+    /// One snapshot or one observation.
+    Stream,
 }
 
 /// What a stream asks for.
@@ -66,6 +76,8 @@ pub(crate) enum Ask<'a> {
     Call(&'a Encoded),
     Watch(&'a Watch),
     Renewal { lease: i64 },
+    Snapshot,
+    Observe(&'a Observe),
 }
 
 /// What the server said.
@@ -94,6 +106,23 @@ pub(crate) enum WireEvent {
     },
     /// The server ended the watch or refused to create it; the stream is over.
     Ended { stream: StreamId, why: Ended },
+    /// Something of a snapshot or an observation.
+    Streamed { stream: StreamId, said: Streamed },
+}
+
+/// What the server said of a snapshot or an observation.
+#[derive(Debug)]
+pub(crate) enum Streamed {
+    /// Bytes of a snapshot.
+    Chunk(SnapshotChunk),
+    /// The snapshot is whole and right; the stream is over.
+    Done(SnapshotSummary),
+    /// The snapshot is neither; the stream is over.
+    Broken(SnapshotFault),
+    /// The server refused or broke off the snapshot; the stream is over.
+    Refused(Status),
+    /// Who leads.
+    Leader(ObserveResponse),
 }
 
 /// Why the server ended a watch.
@@ -124,6 +153,7 @@ pub(crate) enum Wire {
     Unary(Box<Unary>),
     Watch(Box<WatchWire>),
     Renew(Box<Renew>),
+    Single(Box<Single>),
 }
 
 /// Runs the same on whatever the carrier is.
@@ -133,6 +163,7 @@ macro_rules! each {
             Wire::Unary($carrier) => $body,
             Wire::Watch($carrier) => $body,
             Wire::Renew($carrier) => $body,
+            Wire::Single($carrier) => $body,
         }
     };
 }
@@ -144,6 +175,7 @@ impl Wire {
             Purpose::Calls => Self::Unary(Box::new(Unary::new(config, host))),
             Purpose::Watches => Self::Watch(Box::new(WatchWire::new(config, host))),
             Purpose::Renewals => Self::Renew(Box::new(Renew::new(config, host))),
+            Purpose::Stream => Self::Single(Box::new(Single::new(config, host))),
         }
     }
 
@@ -153,6 +185,8 @@ impl Wire {
             (Self::Unary(unary), Ask::Call(call)) => unary.start(stream, call),
             (Self::Watch(watches), Ask::Watch(watch)) => watches.start(stream, watch),
             (Self::Renew(renew), Ask::Renewal { lease }) => renew.start(stream, *lease),
+            (Self::Single(single), Ask::Snapshot) => single.start_snapshot(stream),
+            (Self::Single(single), Ask::Observe(observe)) => single.start_observe(stream, observe),
             (_, ask) => unreachable!("conversations are opened for what they carry, not {ask:?}"),
         }
     }
@@ -200,6 +234,7 @@ impl Wire {
             Self::Unary(unary) => usize::from(unary.is_idle()),
             Self::Watch(watches) => most_watches.saturating_sub(watches.len()),
             Self::Renew(_) => usize::MAX,
+            Self::Single(single) => usize::from(single.is_fresh()),
         }
     }
 
@@ -217,7 +252,7 @@ impl Wire {
     pub(crate) fn answered_creates(&self) -> u64 {
         match self {
             Self::Watch(watches) => watches.answered_creates(),
-            Self::Unary(_) | Self::Renew(_) => 0,
+            Self::Unary(_) | Self::Renew(_) | Self::Single(_) => 0,
         }
     }
 

@@ -18,6 +18,7 @@ use etcd_core::LeaseKeepAlive;
 use etcd_core::Lock;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
+use etcd_core::Observe;
 use etcd_core::Output;
 use etcd_core::Put;
 use etcd_core::Range;
@@ -25,6 +26,9 @@ use etcd_core::Readyz;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
+
+use sha2::Digest as _;
+use sha2::Sha256;
 
 use super::World;
 
@@ -138,6 +142,32 @@ impl World {
                 }
                 self.read_watch(self.watches[&words.number(0)], most);
             }
+            // Snapshots and observations.
+            "snapshot" => {
+                let id = self.client().snapshot(now, options(&words));
+                self.streams.insert(id.get(), id);
+            }
+            "observe" => {
+                let id = self.client().observe(now, Observe::new(words.at(0)));
+                self.streams.insert(id.get(), id);
+            }
+            "drop" => {
+                let stream = self.streams[&words.number(0)];
+                self.client().cancel_stream(now, stream);
+            }
+            "keep" => {
+                self.held_streams.insert(words.number(0));
+            }
+            "take" => {
+                let most = words
+                    .plain
+                    .get(1)
+                    .map_or(usize::MAX, |most| most.parse().unwrap());
+                if most == usize::MAX {
+                    self.held_streams.remove(&words.number(0));
+                }
+                self.read_stream(self.streams[&words.number(0)], most);
+            }
             // The network.
             "open" => {
                 let conn = self.socket(words.number(0)).id;
@@ -191,6 +221,24 @@ impl World {
                 let json = frame(verb, &words);
                 self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
             }
+            "blob" => {
+                // So many zeros.
+                let blob = STANDARD.encode(vec![0; usize::try_from(words.number(1)).unwrap()]);
+                let rest = words.find("rest").unwrap_or("0");
+                let json = format!("{{\"remaining_bytes\":\"{rest}\",\"blob\":\"{blob}\"}}");
+                self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
+            }
+            "sum" => {
+                // The checksum of so many zeros.
+                let zeros = vec![0_u8; usize::try_from(words.number(1)).unwrap()];
+                let sum = STANDARD.encode(Sha256::digest(zeros));
+                let json = format!("{{\"blob\":\"{sum}\"}}");
+                self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
+            }
+            "leader" => {
+                let json = leader(words.at(1));
+                self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
+            }
             "last" => self.receive(words.number(0), b"0\r\n\r\n"),
             // Time.
             "wait" => self.wait(now + duration(words.at(0))),
@@ -220,6 +268,9 @@ impl World {
                 "calls" => config.limits.calls = number(),
                 "waits" => config.limits.waits = number(),
                 "watches" => config.limits.watches = number(),
+                "streams" => config.limits.streams = number(),
+                "stream_buffer" => config.limits.stream_buffer_bytes = number(),
+                "silence" => config.snapshot_idle_timeout = duration(value),
                 "request" => config.limits.request_bytes = number(),
                 other => panic!("no such setting: {other}"),
             }
@@ -238,14 +289,7 @@ impl World {
 
     fn call<C: etcd_core::Call>(&mut self, call: C, words: &Words<'_>) {
         let now = self.now;
-        let mut options = CallOptions::default();
-        if let Some(timeout) = words.find("timeout") {
-            options = options.with_timeout(duration(timeout));
-        }
-        if let Some(endpoint) = words.find("at") {
-            options = options.with_endpoint(endpoint.parse::<Endpoint>().unwrap());
-        }
-        let id = self.client().call_with(now, call, options);
+        let id = self.client().call_with(now, call, options(words));
         self.calls.insert(id.get(), id);
     }
 
@@ -266,6 +310,27 @@ impl World {
         bytes += &chunk(json);
         self.receive(conn, bytes.as_bytes());
     }
+}
+
+fn options(words: &Words<'_>) -> CallOptions {
+    let mut options = CallOptions::default();
+    if let Some(timeout) = words.find("timeout") {
+        options = options.with_timeout(duration(timeout));
+    }
+    if let Some(endpoint) = words.find("at") {
+        options = options.with_endpoint(endpoint.parse::<Endpoint>().unwrap());
+    }
+    options
+}
+
+/// `a@5/7` is the leader of the key `a`, made at revision 5 and changed at 7.
+pub fn leader(word: &str) -> String {
+    let (key, revisions) = word.split_once('@').expect("key@created/changed");
+    let (created, changed) = revisions.split_once('/').expect("created/changed");
+    let key = STANDARD.encode(key);
+    format!(
+        "{{\"kv\":{{\"key\":\"{key}\",\"create_revision\":\"{created}\",\"mod_revision\":\"{changed}\"}}}}"
+    )
 }
 
 /// The head of a stream's answer.

@@ -40,16 +40,19 @@ use etcd_core::ConnId;
 use etcd_core::Event;
 use etcd_core::Instant;
 use etcd_core::Output;
+use etcd_core::StreamId;
 use etcd_core::WatchId;
 
 pub use self::commands::STREAM_HEAD;
 pub use self::commands::answer;
 pub use self::commands::chunk;
 pub use self::commands::event;
+pub use self::commands::leader;
 pub use self::requests::Requests;
 pub use self::requests::readable;
 pub use self::server::Peer;
 pub use self::server::changes;
+pub use self::show::stream as show_stream;
 pub use self::show::watch as show_watch;
 
 /// Runs a transcript and compares.
@@ -89,8 +92,11 @@ pub struct World {
     conns: BTreeMap<u64, Socket>,
     calls: BTreeMap<u64, etcd_core::CallId>,
     watches: BTreeMap<u64, WatchId>,
+    streams: BTreeMap<u64, StreamId>,
     /// Watches whose user does not read.
     held: BTreeSet<u64>,
+    /// Streams whose user does not read.
+    held_streams: BTreeSet<u64>,
     /// The socket takes only what `> write` says.
     slow: bool,
     text: String,
@@ -229,6 +235,12 @@ impl World {
                     self.say(&format!("watch {} has something", watch.get()));
                 }
                 Output::Event(Event::Watch(watch)) => self.read_watch(watch, usize::MAX),
+                Output::Event(Event::Stream(stream))
+                    if self.held_streams.contains(&stream.get()) =>
+                {
+                    self.say(&format!("stream {} has something", stream.get()));
+                }
+                Output::Event(Event::Stream(stream)) => self.read_stream(stream, usize::MAX),
                 Output::Event(other) => panic!("unknown event {other:?}"),
             }
         }
@@ -246,6 +258,17 @@ impl World {
                 return;
             };
             let line = format!("watch {}: {}", watch.get(), show::watch(&event));
+            self.say(&line);
+        }
+    }
+
+    /// The user reads a snapshot or an observation.
+    fn read_stream(&mut self, stream: StreamId, most: usize) {
+        for _ in 0..most {
+            let Some(event) = self.client().poll_stream(stream) else {
+                return;
+            };
+            let line = format!("stream {}: {}", stream.get(), show::stream(&event));
             self.say(&line);
         }
     }

@@ -4,6 +4,7 @@ use etcd_core::Applied;
 use etcd_core::Error;
 use etcd_core::EventKind;
 use etcd_core::Response;
+use etcd_core::StreamEvent;
 use etcd_core::WatchEvent;
 
 pub fn result(result: &Result<Response, Error>) -> String {
@@ -59,6 +60,23 @@ pub fn watch(event: &WatchEvent) -> String {
             format!("resumed from {from} at {}", endpoint.host())
         }
         WatchEvent::End(end) => format!("end: {end}"),
+        other => format!("{other:?}"),
+    }
+}
+
+pub fn stream(event: &StreamEvent) -> String {
+    match event {
+        StreamEvent::Chunk(chunk) => {
+            let (len, rest) = (chunk.blob.len(), chunk.remaining_bytes);
+            format!("{len} bytes, {rest} to come")
+        }
+        StreamEvent::Leader(leader) => {
+            let kv = &leader.kv;
+            let key = text(&kv.key);
+            format!("leader {key}@{}/{}", kv.create_revision, kv.mod_revision)
+        }
+        StreamEvent::Resumed { endpoint } => format!("resumed at {}", endpoint.host()),
+        StreamEvent::End(end) => format!("end: {end}"),
         other => format!("{other:?}"),
     }
 }
