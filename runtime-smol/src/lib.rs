@@ -38,8 +38,8 @@
 //! # Dropping
 //!
 //! Dropping a call's future cancels the call; a write canceled so may have happened. Dropping a
-//! [`Watcher`] cancels its watch. Dropping the last [`Client`] and [`Watcher`] closes the sockets and
-//! ends the driver.
+//! [`Watcher`] cancels its watch, and the same holds for a [`Snapshot`] and an [`Observer`]. Dropping
+//! the last [`Client`] and the last of these closes the sockets and ends the driver.
 
 mod answer;
 mod calls;
@@ -48,17 +48,22 @@ mod clock;
 mod connect;
 mod driver;
 mod helpers;
+mod observer;
 mod pages;
 mod shared;
 mod signal;
+mod snapshot;
 mod socket;
+mod streams;
 mod watch_handle;
 mod watcher;
 
 pub use client::Client;
 pub use driver::Driver;
+pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
+pub use snapshot::Snapshot;
 pub use watch_handle::WatchHandle;
 pub use watcher::Watcher;
 
@@ -69,6 +74,6 @@ pub use etcd_core::api::*;
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Diagnosis, Endpoint,
     Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Phase, ProtocolError, Stats, Status, Version, VersionError, WatchBatch, WatchEnd,
-    WatchEvent, recipes::Page,
+    NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
+    Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
 };

@@ -26,6 +26,7 @@ use etcd_core::Instant;
 use etcd_core::NetError;
 use etcd_core::Output;
 use etcd_core::Response;
+use etcd_core::StreamId;
 use etcd_core::WatchId;
 
 use crate::clock::Clock;
@@ -53,6 +54,7 @@ impl Shared {
             sockets: BTreeMap::new(),
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
+            streams: BTreeMap::new(),
             armed: None,
             after: After::default(),
         };
@@ -106,6 +108,8 @@ pub(crate) struct State {
     pub(crate) calls: BTreeMap<CallId, CallSlot>,
     /// Watches whose watcher is alive and has not seen their end, with who waits for one.
     pub(crate) watches: BTreeMap<WatchId, Option<Waker>>,
+    /// The same for snapshots and observations.
+    pub(crate) streams: BTreeMap<StreamId, Option<Waker>>,
     /// When the driver's timer goes off.
     pub(crate) armed: Option<Instant>,
     after: After,
@@ -136,6 +140,10 @@ impl State {
                 Output::Event(Event::Answered { call, result }) => self.answer(call, result),
                 Output::Event(Event::Watch(watch)) => {
                     let waiting = self.watches.get_mut(&watch).and_then(Option::take);
+                    self.after.wakers.extend(waiting);
+                }
+                Output::Event(Event::Stream(stream)) => {
+                    let waiting = self.streams.get_mut(&stream).and_then(Option::take);
                     self.after.wakers.extend(waiting);
                 }
                 // Core and driver are of one version; there are no other events.
@@ -217,6 +225,15 @@ impl State {
         self.core.cancel_watch(now, watch);
         // What it still had to deliver, its end included, is of no use to anybody.
         while self.core.poll_watch(watch).is_some() {}
+    }
+
+    /// Nobody waits for this snapshot or observation any more.
+    pub(crate) fn forget_stream(&mut self, stream: StreamId, now: Instant) {
+        let waker = self.streams.remove(&stream).flatten();
+        self.after.dropped.extend(waker);
+        self.core.cancel_stream(now, stream);
+        // What it still had to deliver, its end included, is of no use to anybody.
+        while self.core.poll_stream(stream).is_some() {}
     }
 
     fn flush(&mut self, conn: ConnId, now: Instant) {

@@ -23,11 +23,11 @@
 //!
 //! * A call does not leave the thread that makes it: that thread writes the request, waits for the
 //!   sockets and reads the answer. Of several threads that call at once, one reads for all.
-//! * A thread blocked in a [`Watcher`] does the same.
-//! * While no thread is in here and there are watches, one helper thread (`etcd-std-helper`) looks
+//! * A thread blocked in a [`Watcher`], a [`Snapshot`] or an [`Observer`] does the same.
+//! * While no thread is in here and there is any of these, one helper thread (`etcd-std-helper`) looks
 //!   after them. It is started when it is first needed.
 //! * Host names are looked up on threads of their own (`etcd-std-lookup`), which end with the answer.
-//! * When the last [`Client`] and the last [`Watcher`] are dropped, sockets and helper are gone.
+//! * When the last [`Client`] and the last of these are dropped, sockets and helper are gone.
 //!
 //! # Time
 //!
@@ -39,18 +39,23 @@ mod client;
 mod clock;
 mod helper;
 mod helpers;
+mod observer;
 mod pages;
 mod poll;
 mod roles;
 mod serve;
 mod shared;
+mod snapshot;
 mod socket;
+mod streams;
 mod watch_handle;
 mod watcher;
 
 pub use client::Client;
+pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
+pub use snapshot::Snapshot;
 pub use watch_handle::WatchHandle;
 pub use watcher::Elapsed;
 pub use watcher::Watcher;
@@ -61,6 +66,6 @@ pub use etcd_core::api::*;
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Diagnosis, Endpoint,
     Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Phase, ProtocolError, Stats, Status, Version, VersionError, WatchBatch, WatchEnd,
-    WatchEvent, recipes::Page,
+    NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
+    Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
 };

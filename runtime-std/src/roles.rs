@@ -87,7 +87,7 @@ impl Shared {
     }
 
     /// Takes the lock to give the core something to do.
-    fn begin(&self) -> (Locked<'_>, Instant) {
+    pub(crate) fn begin(&self) -> (Locked<'_>, Instant) {
         let mut locked = self.lock();
         let now = self.clock.now();
         let unseen = locked.leader == Leader::Nobody && !locked.sockets.is_empty();
@@ -99,7 +99,7 @@ impl Shared {
 
     /// Waits until `ready` gives something, driving the sockets if nobody else does. `None` only
     /// when `until` has passed, after a look at the sockets.
-    fn wait<'a, T>(
+    pub(crate) fn wait<'a, T>(
         &'a self,
         mut locked: Locked<'a>,
         mut now: Instant,

@@ -46,6 +46,7 @@ impl State {
                 Output::Resume(conn) => self.set_reading(conn, Reading::On),
                 Output::Event(Event::Answered { call, result }) => self.answered(call, result),
                 Output::Event(Event::Watch(watch)) => self.rouse(Key::Watch(watch)),
+                Output::Event(Event::Stream(stream)) => self.rouse(Key::Stream(stream)),
                 // Core and driver are of one version; there are no other events.
                 Output::Event(_) => {}
             }

@@ -26,6 +26,7 @@ use etcd_core::ConnId;
 use etcd_core::Error;
 use etcd_core::Instant;
 use etcd_core::Response;
+use etcd_core::StreamId;
 use etcd_core::WatchId;
 
 use crate::clock::Clock;
@@ -62,6 +63,8 @@ pub(crate) struct State {
     pub(crate) answers: BTreeMap<CallId, Option<Box<Result<Response, Error>>>>,
     /// Watches whose end their owner has not seen.
     pub(crate) watches: usize,
+    /// Snapshots and observations whose end their owner has not seen.
+    pub(crate) streams: usize,
     /// Who drives the sockets.
     pub(crate) leader: Leader,
     /// How often a thread of the user's took the role.
@@ -91,6 +94,8 @@ pub(crate) enum Key {
     Call(CallId),
     /// Something from a watch.
     Watch(WatchId),
+    /// Something from a snapshot or an observation.
+    Stream(StreamId),
 }
 
 /// Who drives the sockets: at most one thread.
@@ -149,6 +154,7 @@ impl Shared {
                 buf: vec![0; READ_BYTES].into_boxed_slice(),
                 answers: BTreeMap::new(),
                 watches: 0,
+                streams: 0,
                 leader: Leader::Nobody,
                 tenures: 0,
                 looked: now,
@@ -233,7 +239,7 @@ impl State {
 
     /// Whether the sockets must be looked after although no thread waits for anything.
     pub(crate) fn needs_service(&self) -> bool {
-        !self.closed && (self.watches > 0 || self.core.poll_timeout().is_some())
+        !self.closed && (self.watches + self.streams > 0 || self.core.poll_timeout().is_some())
     }
 
     /// Ends waits that have come to be wrong.
