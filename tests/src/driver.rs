@@ -5,6 +5,8 @@
 //! hidden: each method is one method of the driver.
 
 use std::fmt::Debug;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use etcd_core::Call;
@@ -14,10 +16,13 @@ use etcd_core::DeleteRange;
 use etcd_core::DeleteRangeResponse;
 use etcd_core::Error;
 use etcd_core::IntoBytes;
+use etcd_core::ObserveResponse;
 use etcd_core::Put;
 use etcd_core::PutResponse;
 use etcd_core::Range;
 use etcd_core::RangeResponse;
+use etcd_core::SnapshotChunk;
+use etcd_core::SnapshotSummary;
 use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
@@ -36,6 +41,12 @@ pub trait Driver: Clone + Send + Sync + 'static {
     /// One watch of this driver.
     type Watching: Watching;
 
+    /// One snapshot of this driver.
+    type Snapshotting: Snapshotting;
+
+    /// One observation of this driver.
+    type Observing: Observing;
+
     /// A client with this configuration; it opens no connection yet.
     fn with_config(config: Config) -> Self;
 
@@ -50,6 +61,12 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Reads a range page by page, at most so many keys each.
     fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>>;
+
+    /// Takes a snapshot.
+    fn snapshot_with(&self, options: CallOptions) -> Self::Snapshotting;
+
+    /// Observes an election.
+    fn observe(&self, name: &str) -> Self::Observing;
 
     /// What the client has done since its start.
     fn stats(&self) -> Stats;
@@ -94,10 +111,38 @@ pub trait Watching: Debug + Send + 'static {
     fn cancel(&self);
 }
 
+/// What came in the time given.
+pub type Within<T> = Result<Option<Result<T, Error>>, Elapsed>;
+
+/// One snapshot of one of the drivers. Dropping it cancels it.
+pub trait Snapshotting: Debug + Send + 'static {
+    /// The next chunk; `None` after the last.
+    fn next_chunk(&mut self) -> Option<Result<SnapshotChunk, Error>>;
+
+    /// What is known of it once it came whole.
+    fn summary(&self) -> Option<&SnapshotSummary>;
+
+    /// Writes it to a file.
+    fn save_to(self, path: &Path) -> io::Result<SnapshotSummary>;
+}
+
+/// One observation of one of the drivers. Dropping it ends it.
+pub trait Observing: Debug + Send + 'static {
+    /// The next leader, or an error if none comes within `limit`; what comes later is not lost.
+    fn next_within(&mut self, limit: Duration) -> Within<ObserveResponse>;
+
+    /// Ends the observation.
+    fn cancel(&self);
+}
+
 impl Driver for etcd_std::Client {
     const NAME: &'static str = "std";
 
     type Watching = etcd_std::Watcher;
+
+    type Snapshotting = etcd_std::Snapshot;
+
+    type Observing = etcd_std::Observer;
 
     fn with_config(config: Config) -> Self {
         Self::with_config(config)
@@ -117,6 +162,14 @@ impl Driver for etcd_std::Client {
 
     fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>> {
         self.pages(range).with_page_keys(page_keys)
+    }
+
+    fn snapshot_with(&self, options: CallOptions) -> Self::Snapshotting {
+        self.snapshot_with(options)
+    }
+
+    fn observe(&self, name: &str) -> Self::Observing {
+        self.observe(name.to_owned())
     }
 
     fn stats(&self) -> Stats {
@@ -151,6 +204,10 @@ impl Driver for etcd_smol::Client {
 
     type Watching = etcd_smol::Watcher;
 
+    type Snapshotting = etcd_smol::Snapshot;
+
+    type Observing = etcd_smol::Observer;
+
     fn with_config(config: Config) -> Self {
         Self::with_config(config)
     }
@@ -170,6 +227,14 @@ impl Driver for etcd_smol::Client {
     fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>> {
         let mut pages = self.pages(range).with_page_keys(page_keys);
         std::iter::from_fn(move || block_on(pages.next()))
+    }
+
+    fn snapshot_with(&self, options: CallOptions) -> Self::Snapshotting {
+        block_on(self.snapshot_with(options))
+    }
+
+    fn observe(&self, name: &str) -> Self::Observing {
+        block_on(self.observe(name.to_owned()))
     }
 
     fn stats(&self) -> Stats {
@@ -198,6 +263,59 @@ impl Watching for etcd_smol::Watcher {
 
     fn request_progress(&self) {
         self.request_progress();
+    }
+
+    fn cancel(&self) {
+        self.cancel();
+    }
+}
+
+impl Snapshotting for etcd_std::Snapshot {
+    fn next_chunk(&mut self) -> Option<Result<SnapshotChunk, Error>> {
+        self.next()
+    }
+
+    fn summary(&self) -> Option<&SnapshotSummary> {
+        self.summary()
+    }
+
+    fn save_to(self, path: &Path) -> io::Result<SnapshotSummary> {
+        self.save_to(path)
+    }
+}
+
+impl Snapshotting for etcd_smol::Snapshot {
+    fn next_chunk(&mut self) -> Option<Result<SnapshotChunk, Error>> {
+        block_on(self.next())
+    }
+
+    fn summary(&self) -> Option<&SnapshotSummary> {
+        self.summary()
+    }
+
+    fn save_to(self, path: &Path) -> io::Result<SnapshotSummary> {
+        block_on(self.save_to(path))
+    }
+}
+
+impl Observing for etcd_std::Observer {
+    fn next_within(&mut self, limit: Duration) -> Within<ObserveResponse> {
+        self.next_timeout(limit)
+    }
+
+    fn cancel(&self) {
+        self.cancel();
+    }
+}
+
+impl Observing for etcd_smol::Observer {
+    fn next_within(&mut self, limit: Duration) -> Within<ObserveResponse> {
+        let leader = async { Ok(self.next().await) };
+        let elapsed = async {
+            Timer::after(limit).await;
+            Err(Elapsed)
+        };
+        block_on(future::or(leader, elapsed))
     }
 
     fn cancel(&self) {

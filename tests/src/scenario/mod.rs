@@ -11,6 +11,7 @@ pub mod kv;
 pub mod lease;
 pub mod many;
 pub mod restart;
+pub mod streams;
 pub mod txn;
 pub mod watch;
 
