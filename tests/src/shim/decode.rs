@@ -8,8 +8,10 @@
 //!   fragmented message are joined for each watch, so that no revision is split over two lines.
 //! * A renewal line has the lease (`{"ID":…,"TTL":…}`), as a file may have those of several. A
 //!   lease that is gone is an `end` with the reason `expired`, after which others may follow.
-//! * `--call any` prints the server's JSON as it is: for a file with answers to several calls. So does
-//!   what comes of a snapshot or an election: `blob` and `remaining_bytes`, `leader` with header and kv.
+//! * `--call any` prints the server's JSON as it is: for a file with answers to several calls.
+//! * A blob of a snapshot is printed once a later one shows that it does not hold the checksum. The
+//!   checksum is the last one, printed if it is right; else there is an error in its place, of the
+//!   kind `unavailable`.
 //! * Without `--count` a file has as many answers as it has; with it, the connection is closed
 //!   with the first byte after the last one.
 //! * The end of the file is the end of the connection only where an answer is under way. A watch,
@@ -25,16 +27,19 @@ use std::str::FromStr;
 
 use etcd_core::codec::http1::{HttpLimits, Item, Reader, RequestMethod};
 use etcd_core::codec::json::JsonLimits;
-use etcd_core::gateway::{self, AnswerError, FrameError, Frames};
+use etcd_core::gateway::{
+    self, AnswerError, FrameError, Frames, SnapshotError, SnapshotPart, SnapshotReader,
+};
 use etcd_core::{
     Applied, Call, Cause, CloseReason, Code, Error, JsonError, Known, KvEvent,
-    LeaseKeepAliveResponse, ProtocolError, Status, WatchEnd, WatchResponse,
+    LeaseKeepAliveResponse, ObserveResponse, ProtocolError, Status, WatchEnd, WatchResponse,
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::calls;
 use super::lines::{Done, Int, Said, line};
+use super::streams;
 
 /// How a file is read.
 #[derive(Clone, Copy, Debug)]
@@ -262,8 +267,8 @@ enum Answer {
 enum Stream {
     Watch(Frames<WatchResponse>, Parts),
     KeepAlive(Frames<LeaseKeepAliveResponse>),
-    Snapshot { frames: Frames<Value>, ok: bool },
-    Observe(Frames<Value>),
+    Snapshot(Box<SnapshotReader>),
+    Observe(Frames<ObserveResponse>),
 }
 
 /// The events of a fragmented message whose revision may go on, for each watch.
@@ -399,10 +404,7 @@ impl<'a> Decoder<'a> {
             }
             Kind::Watch => Stream::Watch(Frames::new(status, limits), Parts::new()),
             Kind::KeepAlive => Stream::KeepAlive(Frames::new(status, limits)),
-            Kind::Snapshot => Stream::Snapshot {
-                frames: Frames::new(status, limits),
-                ok: true,
-            },
+            Kind::Snapshot => Stream::Snapshot(Box::new(SnapshotReader::new(status, limits))),
             Kind::Observe => Stream::Observe(Frames::new(status, limits)),
         };
         Answer::Stream { status, stream }
@@ -427,13 +429,7 @@ impl<'a> Decoder<'a> {
                 stream.handle_end();
                 self.answer = Some(Answer::Stream { status, stream });
                 self.poll_stream();
-                if let Some(Answer::Stream {
-                    stream: Stream::Snapshot { ok: true, .. },
-                    ..
-                }) = self.answer.take()
-                {
-                    self.say(Said::ended("done"));
-                }
+                self.answer = None;
             }
             None => {}
         }
@@ -502,7 +498,7 @@ impl Answer {
             Stream::Watch(frames, _) => frames.poll_frame().is_none(),
             Stream::KeepAlive(frames) => frames.poll_frame().is_none(),
             Stream::Observe(frames) => frames.poll_frame().is_none(),
-            Stream::Snapshot { .. } => false,
+            Stream::Snapshot(_) => false,
         }
     }
 }
@@ -512,7 +508,8 @@ impl Stream {
         match self {
             Self::Watch(frames, _) => frames.handle_data(data),
             Self::KeepAlive(frames) => frames.handle_data(data),
-            Self::Snapshot { frames, .. } | Self::Observe(frames) => frames.handle_data(data),
+            Self::Snapshot(reader) => reader.handle_data(data),
+            Self::Observe(frames) => frames.handle_data(data),
         }
     }
 
@@ -520,7 +517,8 @@ impl Stream {
         match self {
             Self::Watch(frames, _) => frames.handle_end(),
             Self::KeepAlive(frames) => frames.handle_end(),
-            Self::Snapshot { frames, .. } | Self::Observe(frames) => frames.handle_end(),
+            Self::Snapshot(reader) => reader.handle_end(),
+            Self::Observe(frames) => frames.handle_end(),
         }
     }
 
@@ -541,22 +539,30 @@ impl Stream {
                     ttl: Int(ttl),
                 },
             }),
-            Self::Snapshot { frames, ok } => {
-                let frame = frames.poll_frame()?;
-                *ok &= frame.is_ok();
-                frame.map(|frame| {
-                    Said::Snapshot(Value::Object(
-                        ["remaining_bytes", "blob"]
-                            .into_iter()
-                            .filter_map(|name| Some((name.to_owned(), frame.get(name)?.clone())))
-                            .collect(),
-                    ))
-                })
-            }
-            Self::Observe(frames) => frames.poll_frame()?.map(Said::Leader),
+            Self::Snapshot(reader) => return Some(snapshot_lines(reader.poll_part()?, lines)),
+            Self::Observe(frames) => frames.poll_frame()?.map(|leader| streams::leader(&leader)),
         };
         Some(said.map(|said| lines.push(said)))
     }
+}
+
+/// The lines of one part of a snapshot.
+fn snapshot_lines(
+    part: Result<SnapshotPart, SnapshotError>,
+    lines: &mut Vec<Said>,
+) -> Result<(), FrameError> {
+    match part {
+        Ok(SnapshotPart::Chunk(chunk)) => lines.push(streams::chunk(chunk)),
+        Ok(SnapshotPart::Done(summary)) => {
+            lines.push(streams::checksum(&summary));
+            lines.push(Said::ended("done"));
+        }
+        Ok(other) => lines.push(Said::misuse(format!("no line for {other:?}"))),
+        Err(SnapshotError::Frame(error)) => return Err(error),
+        Err(SnapshotError::Fault(fault)) => lines.push(Said::from(&Error::Snapshot(fault))),
+        Err(other) => lines.push(Said::misuse(format!("no line for {other:?}"))),
+    }
+    Ok(())
 }
 
 /// The lines of one message to a watch.

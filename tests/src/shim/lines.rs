@@ -78,14 +78,14 @@ pub enum Said {
         #[serde(rename = "TTL")]
         ttl: Int,
     },
-    /// The leader of an election, as the server told it.
+    /// The leader of an election.
     Leader(Value),
     /// A stream has ended.
     End(End),
     /// How the connection was left.
     #[serde(untagged)]
     Connection(Connection),
-    /// A part of a snapshot, as the server told it.
+    /// A part of a snapshot.
     #[serde(untagged)]
     Snapshot(Value),
 }
@@ -331,7 +331,7 @@ impl From<&Error> for Failure {
             }
             Error::Etcd { .. } => "etcd",
             Error::Timeout { .. } => "timeout",
-            Error::Unavailable { .. } => "unavailable",
+            Error::Unavailable { .. } | Error::Snapshot(_) => "unavailable",
             Error::Canceled { .. } => "canceled",
             Error::Limit { .. } => "limit",
             // Found before it was sent, both of them.

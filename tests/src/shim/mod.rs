@@ -5,3 +5,4 @@
 pub mod calls;
 pub mod decode;
 pub mod lines;
+pub mod streams;

@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use etcd_core::{Call, CallOptions, Config, Error, Stats, Watch, WatchEvent};
+use etcd_core::{
+    Call, CallOptions, Config, Error, Observe, ObserveResponse, SnapshotChunk, SnapshotSummary,
+    Stats, Watch, WatchEvent,
+};
 use smol::channel::Receiver;
 use smol::future::or;
 
@@ -36,6 +39,12 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     /// Its watch.
     type Watcher: Watching;
 
+    /// Its snapshot.
+    type Snapshot: Streaming<Item = SnapshotChunk>;
+
+    /// Its observation.
+    type Observer: Streaming<Item = ObserveResponse>;
+
     /// Whether an order reaches a call before it is answered.
     const INTERRUPTS: bool;
 
@@ -60,6 +69,12 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
         orders: &Receiver<Order>,
     ) -> impl Future<Output = First<Result<Self::Watcher, Error>>> + Send;
 
+    /// Takes a snapshot.
+    fn snapshot(&self, options: CallOptions) -> impl Future<Output = Self::Snapshot> + Send;
+
+    /// Observes an election.
+    fn observe(&self, observe: Observe) -> impl Future<Output = Self::Observer> + Send;
+
     /// The counters.
     fn stats(&self) -> Stats;
 
@@ -80,6 +95,21 @@ pub(crate) trait Watching: Send {
     fn request_progress(&self);
 
     fn cancel(&self);
+}
+
+/// A snapshot or an observation of a driver.
+pub(crate) trait Streaming: Send {
+    /// What it delivers.
+    type Item: Send;
+
+    /// The next item, unless an order comes first.
+    fn next(
+        &mut self,
+        orders: &Receiver<Order>,
+    ) -> impl Future<Output = First<Option<Result<Self::Item, Error>>>> + Send;
+
+    /// What is known of a snapshot that came whole.
+    fn summary(&self) -> Option<&SnapshotSummary>;
 }
 
 /// The next order; none ever if nobody is left to give one.
@@ -119,6 +149,10 @@ impl Std {
 impl Runtime for Std {
     type Watcher = etcd_std::Watcher;
 
+    type Snapshot = etcd_std::Snapshot;
+
+    type Observer = etcd_std::Observer;
+
     const INTERRUPTS: bool = false;
 
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
@@ -156,6 +190,14 @@ impl Runtime for Std {
         _: &Receiver<Order>,
     ) -> First<Result<Self::Watcher, Error>> {
         First::Came(self.0.watch(watch))
+    }
+
+    async fn snapshot(&self, options: CallOptions) -> Self::Snapshot {
+        self.0.snapshot_with(options)
+    }
+
+    async fn observe(&self, observe: Observe) -> Self::Observer {
+        self.0.observe(observe.name)
     }
 
     fn stats(&self) -> Stats {
@@ -214,6 +256,10 @@ impl Smol {
 impl Runtime for Smol {
     type Watcher = etcd_smol::Watcher;
 
+    type Snapshot = etcd_smol::Snapshot;
+
+    type Observer = etcd_smol::Observer;
+
     const INTERRUPTS: bool = true;
 
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
@@ -243,6 +289,14 @@ impl Runtime for Smol {
         or(came, order(orders)).await
     }
 
+    async fn snapshot(&self, options: CallOptions) -> Self::Snapshot {
+        self.client.snapshot_with(options).await
+    }
+
+    async fn observe(&self, observe: Observe) -> Self::Observer {
+        self.client.observe(observe.name).await
+    }
+
     fn stats(&self) -> Stats {
         self.client.stats()
     }
@@ -268,5 +322,81 @@ impl Watching for etcd_smol::Watcher {
 
     fn cancel(&self) {
         self.cancel();
+    }
+}
+
+impl Streaming for etcd_std::Snapshot {
+    type Item = SnapshotChunk;
+
+    async fn next(
+        &mut self,
+        orders: &Receiver<Order>,
+    ) -> First<Option<Result<SnapshotChunk, Error>>> {
+        loop {
+            if let Ok(order) = orders.try_recv() {
+                return First::Order(order);
+            }
+            if let Ok(item) = self.next_timeout(Std::ATTENTION) {
+                return First::Came(item);
+            }
+        }
+    }
+
+    fn summary(&self) -> Option<&SnapshotSummary> {
+        self.summary()
+    }
+}
+
+impl Streaming for etcd_std::Observer {
+    type Item = ObserveResponse;
+
+    async fn next(
+        &mut self,
+        orders: &Receiver<Order>,
+    ) -> First<Option<Result<ObserveResponse, Error>>> {
+        loop {
+            if let Ok(order) = orders.try_recv() {
+                return First::Order(order);
+            }
+            if let Ok(item) = self.next_timeout(Std::ATTENTION) {
+                return First::Came(item);
+            }
+        }
+    }
+
+    fn summary(&self) -> Option<&SnapshotSummary> {
+        None
+    }
+}
+
+impl Streaming for etcd_smol::Snapshot {
+    type Item = SnapshotChunk;
+
+    async fn next(
+        &mut self,
+        orders: &Receiver<Order>,
+    ) -> First<Option<Result<SnapshotChunk, Error>>> {
+        let came = async { First::Came(Self::next(self).await) };
+        or(came, order(orders)).await
+    }
+
+    fn summary(&self) -> Option<&SnapshotSummary> {
+        self.summary()
+    }
+}
+
+impl Streaming for etcd_smol::Observer {
+    type Item = ObserveResponse;
+
+    async fn next(
+        &mut self,
+        orders: &Receiver<Order>,
+    ) -> First<Option<Result<ObserveResponse, Error>>> {
+        let came = async { First::Came(Self::next(self).await) };
+        or(came, order(orders)).await
+    }
+
+    fn summary(&self) -> Option<&SnapshotSummary> {
+        None
     }
 }

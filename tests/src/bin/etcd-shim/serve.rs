@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etcd_core::{
-    Applied, Call, CallOptions, Endpoint, Error, Known, LeaseKeepAlive, Watch, WatchEvent,
+    Applied, Call, CallOptions, Endpoint, Error, Known, LeaseKeepAlive, Observe, Watch, WatchEvent,
 };
 use etcd_tests::shim::calls;
 use etcd_tests::shim::lines::{self, Done, Said, line};
+use etcd_tests::shim::streams;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use smol::channel::{Receiver, Sender};
 
-use crate::runtime::{First, Order, Runtime, Watching, pause};
+use crate::runtime::{First, Order, Runtime, Streaming, Watching, pause};
 
 /// Answers the lines of standard input until it ends, and then everything that is still open.
 pub(crate) fn serve<R: Runtime>(runtime: &R) {
@@ -61,6 +62,8 @@ enum What {
     Call(Applied, Arc<AtomicBool>),
     Watch,
     KeepAlive,
+    /// A snapshot or an observation.
+    Stream,
     /// The cancel of another line.
     Cancel,
 }
@@ -115,16 +118,17 @@ impl<R: Runtime> Shim<R> {
     ///
     /// What is wrong with the line.
     fn start(&self, id: &Value, mut fields: Map<String, Value>) -> Result<(), String> {
-        const LATER: [&str; 9] = [
-            "snapshot", "observe", "session", "lock", "try_lock", "unlock", "campaign", "mirror",
-            "resign",
+        const LATER: [&str; 7] = [
+            "session", "lock", "try_lock", "unlock", "campaign", "mirror", "resign",
         ];
-        const VERBS: [&str; 6] = [
+        const VERBS: [&str; 8] = [
             "call",
             "watch",
             "cancel",
             "request_progress",
             "keep_alive",
+            "snapshot",
+            "observe",
             "stats",
         ];
         if let Some(later) = LATER.iter().find(|verb| fields.contains_key(**verb)) {
@@ -149,6 +153,26 @@ impl<R: Runtime> Shim<R> {
                 let ticket = self.open(id, What::KeepAlive);
                 self.runtime
                     .spawn(run_keep_alive(self.runtime.clone(), lease, ticket));
+                Ok(())
+            }
+            "snapshot" => {
+                let options = options(&mut fields)?;
+                let ticket = self.open(id, What::Stream);
+                let runtime = self.runtime.clone();
+                self.runtime.spawn(async move {
+                    let snapshot = runtime.snapshot(options).await;
+                    run_stream(snapshot, ticket, streams::chunk).await;
+                });
+                Ok(())
+            }
+            "observe" => {
+                let observe = read::<Observe>("observe", value)?;
+                let ticket = self.open(id, What::Stream);
+                let runtime = self.runtime.clone();
+                self.runtime.spawn(async move {
+                    let observer = runtime.observe(observe).await;
+                    run_stream(observer, ticket, |leader| streams::leader(&leader)).await;
+                });
                 Ok(())
             }
             "request_progress" => {
@@ -288,7 +312,7 @@ impl<R: Runtime> Shim<R> {
         self.runtime.shutdown();
         let streams = open()
             .into_iter()
-            .filter(|line| matches!(line.what, What::Watch | What::KeepAlive))
+            .filter(|line| matches!(line.what, What::Watch | What::KeepAlive | What::Stream))
             .collect::<Vec<_>>();
         for line in &streams {
             let _ = line.orders.try_send(Order::Shutdown);
@@ -320,6 +344,28 @@ async fn run_watch<R: Runtime>(runtime: R, watch: Watch, ticket: Ticket) {
             First::Order(Order::Shutdown) => {}
         }
     }
+}
+
+/// Says what a snapshot or an observation delivers, and how it ended.
+async fn run_stream<S: Streaming>(mut stream: S, ticket: Ticket, said: impl Fn(S::Item) -> Said) {
+    let end = loop {
+        match stream.next(&ticket.orders).await {
+            First::Came(Some(Ok(item))) => say(&ticket.id, &said(item)),
+            First::Came(Some(Err(error))) => break Said::not_watched(&error),
+            First::Came(None) => match stream.summary() {
+                Some(summary) => {
+                    say(&ticket.id, &streams::checksum(summary));
+                    break Said::ended("done");
+                }
+                // An observation ends without an error only where the client was shut down.
+                None => break Said::ended("shutdown"),
+            },
+            First::Order(order) => break ended_by(order),
+        }
+    };
+    // Its connection is gone before its end is told.
+    drop(stream);
+    say(&ticket.id, &end);
 }
 
 /// Renews a lease after a third of its time, again and again.
