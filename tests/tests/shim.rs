@@ -8,8 +8,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use etcd_tests::Server;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,6 +31,7 @@ on_both! {
     a_lease_is_kept_alive_until_it_is_gone,
     errors_say_what_happened,
     a_call_can_be_canceled,
+    snapshots_and_leaders_are_told,
     impossible_lines_are_misuse,
     the_end_of_the_input_ends_everything,
 }
@@ -266,6 +270,49 @@ fn a_call_can_be_canceled(runtime: &str) {
     }
     server.resume().unwrap();
     shim.ok("kv/range", json!({"key": "aw=="}));
+    shim.end();
+}
+
+fn snapshots_and_leaders_are_told(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    let leader = shim.send(json!({"observe": {"name": "ZWw="}}));
+    shim.ok("kv/put", json!({"key": "ZWwvMQ==", "value": "djE="}));
+    let told = shim.next(&leader)["leader"].clone();
+    assert_eq!(
+        (&told["kv"]["key"], &told["kv"]["value"]),
+        (&json!("ZWwvMQ=="), &json!("djE="))
+    );
+    assert!(told["header"].is_object(), "{told}");
+    let cancel = shim.send(json!({"cancel": leader}));
+    assert_eq!(shim.next(&leader), json!({"end": {"reason": "canceled"}}));
+    assert_eq!(shim.next(&cancel), json!({"ok": {}}));
+
+    let snapshot = shim.send(json!({"snapshot": {}, "endpoint": server.endpoint()}));
+    let mut file = Vec::new();
+    let end = loop {
+        let line = shim.next(&snapshot);
+        match line["blob"].as_str() {
+            Some(blob) => file.extend(STANDARD.decode(blob).unwrap()),
+            None => break line,
+        }
+    };
+    assert_eq!(end, json!({"end": {"reason": "done"}}));
+    let (store, sum) = file.split_at(file.len() - 32);
+    assert_eq!((store.len() % 512, sum), (0, &*Sha256::digest(store)));
+
+    let snapshot =
+        shim.send(json!({"snapshot": {}, "endpoint": "http://127.0.0.1:1", "timeout_ms": 300}));
+    let end = shim.next(&snapshot)["end"].clone();
+    assert_eq!(
+        (&end["reason"], &end["error"]["kind"]),
+        (&json!("error"), &json!("unavailable"))
+    );
+    // What is open at the end of the input is ended.
+    let leader = shim.send(json!({"observe": {"name": "ZWw="}}));
+    assert!(shim.next(&leader)["leader"].is_object());
+    drop(shim.input.take());
+    assert_eq!(shim.next(&leader), json!({"end": {"reason": "shutdown"}}));
     shim.end();
 }
 

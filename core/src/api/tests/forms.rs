@@ -58,6 +58,10 @@ survives_json! {
     version_request_survives_json: Just(VersionRequest::new());
     version_response_survives_json: any_::version_response();
     health_response_survives_json: any_::health_response();
+    snapshot_request_survives_json: Just(SnapshotRequest::new());
+    snapshot_response_survives_json: any_::snapshot_response();
+    observe_survives_json: any_::bytes().prop_map(Observe::new);
+    observe_response_survives_json: any_::observe_response();
 }
 
 /// Few different bytes, so that prefixes match and tails of 0xff happen.

@@ -351,3 +351,18 @@ pub(super) fn version_response() -> impl Strategy<Value = VersionResponse> {
 pub(super) fn health_response() -> impl Strategy<Value = HealthResponse> {
     (any::<bool>(), text()).prop_map(|(health, reason)| HealthResponse { health, reason })
 }
+
+pub(super) fn snapshot_response() -> impl Strategy<Value = SnapshotResponse> {
+    (header(), uint(), bytes(), text()).prop_map(|(header, remaining_bytes, blob, version)| {
+        SnapshotResponse {
+            header,
+            remaining_bytes,
+            blob,
+            version,
+        }
+    })
+}
+
+pub(super) fn observe_response() -> impl Strategy<Value = ObserveResponse> {
+    (header(), key_value()).prop_map(|(header, kv)| ObserveResponse { header, kv })
+}
