@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use etcd_core::CallId;
+use etcd_core::CallOptions;
 use etcd_core::Client;
 use etcd_core::Config;
 use etcd_core::ConnId;
@@ -20,9 +21,13 @@ use etcd_core::Instant;
 use etcd_core::LeaseKeepAlive;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
+use etcd_core::Observe;
 use etcd_core::Output;
 use etcd_core::Put;
 use etcd_core::Range;
+use etcd_core::StreamEnd;
+use etcd_core::StreamEvent;
+use etcd_core::StreamId;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
@@ -42,10 +47,16 @@ enum Step {
     Watch {
         from: Option<u8>,
     },
+    Snapshot {
+        pinned: bool,
+    },
+    Observe,
     CancelCall(u8),
     CancelWatch(u8),
+    CancelStream(u8),
     Ask(u8),
     Read(u8, u8),
+    ReadStream(u8, u8),
     Open(u8),
     Refuse(u8),
     Reset(u8),
@@ -70,8 +81,12 @@ fn step() -> impl Strategy<Value = Step> {
         2 => prop_oneof![Just(5000), 1..200_u16].prop_map(|timeout| Get { timeout }),
         1 => Just(Renew),
         2 => proptest::option::of(1..40_u8).prop_map(|from| Watch { from }),
+        1 => any::<bool>().prop_map(|pinned| Snapshot { pinned }),
+        1 => Just(Observe),
         1 => any::<u8>().prop_map(CancelCall),
         1 => any::<u8>().prop_map(CancelWatch),
+        1 => any::<u8>().prop_map(CancelStream),
+        2 => (any::<u8>(), 1..9_u8).prop_map(|(stream, most)| ReadStream(stream, most)),
         1 => any::<u8>().prop_map(Ask),
         2 => (any::<u8>(), 1..9_u8).prop_map(|(watch, most)| Read(watch, most)),
         2 => any::<u8>().prop_map(Open),
@@ -115,10 +130,14 @@ enum Input {
     Get(u16),
     Renew(i64),
     Watch(i64),
+    Snapshot(bool),
+    Observe,
     CancelCall(CallId),
     CancelWatch(WatchId),
+    CancelStream(StreamId),
     Ask(WatchId),
     Read(WatchId, u8),
+    ReadStream(StreamId, u8),
     Open(ConnId),
     Refuse(ConnId),
     Reset(ConnId),
@@ -138,6 +157,9 @@ fn config() -> Config {
     config.limits.watch_buffer_bytes = 1500;
     config.limits.calls = 20;
     config.limits.watches = 10;
+    config.limits.streams = 4;
+    config.limits.stream_buffer_bytes = 1500;
+    config.snapshot_idle_timeout = Duration::from_secs(3);
     config
 }
 
@@ -149,6 +171,7 @@ struct Run {
     /// What was read of watches, in the order it was read.
     given: Vec<String>,
     watched: BTreeMap<WatchId, Vec<WatchEvent>>,
+    streamed: BTreeMap<StreamId, Vec<StreamEvent>>,
 }
 
 impl Run {
@@ -159,6 +182,7 @@ impl Run {
             calls: Vec::new(),
             given: Vec::new(),
             watched: BTreeMap::new(),
+            streamed: BTreeMap::new(),
         }
     }
 
@@ -166,7 +190,7 @@ impl Run {
         let client = &mut self.client;
         let timeout = |millis: u16| {
             let timeout = Duration::from_millis(millis.into());
-            etcd_core::CallOptions::default().with_timeout(timeout)
+            CallOptions::default().with_timeout(timeout)
         };
         match input {
             Input::Put => self.calls.push(client.call(now, Put::new("k", "v"))),
@@ -182,6 +206,28 @@ impl Run {
                 let watch = Watch::key("k").with_start_revision(*from);
                 let watch = client.watch(now, watch.with_fragment(true));
                 self.watched.insert(watch, Vec::new());
+            }
+            Input::Snapshot(pinned) => {
+                let mut options = CallOptions::default();
+                if *pinned {
+                    options = options.with_endpoint("c".parse().expect("an endpoint"));
+                }
+                let stream = client.snapshot(now, options);
+                self.streamed.insert(stream, Vec::new());
+            }
+            Input::Observe => {
+                let stream = client.observe(now, Observe::new("el"));
+                self.streamed.insert(stream, Vec::new());
+            }
+            Input::CancelStream(stream) => client.cancel_stream(now, *stream),
+            Input::ReadStream(stream, most) => {
+                for _ in 0..*most {
+                    let Some(event) = client.poll_stream(*stream) else {
+                        break;
+                    };
+                    self.given.push(format!("{stream:?} {event:?}"));
+                    self.streamed.entry(*stream).or_default().push(event);
+                }
             }
             Input::CancelCall(call) => client.cancel_call(now, *call),
             Input::CancelWatch(watch) => client.cancel_watch(now, *watch),
@@ -274,6 +320,9 @@ impl Play {
         for (watch, _) in self.watches.clone() {
             self.input(Input::Read(watch, u8::MAX));
         }
+        for stream in self.streams() {
+            self.input(Input::ReadStream(stream, u8::MAX));
+        }
         assert_eq!(
             self.run.client.poll_timeout(),
             None,
@@ -294,7 +343,51 @@ impl Play {
                 "{events:?}"
             );
         }
+        for (stream, events) in &self.run.streamed {
+            let ends = events
+                .iter()
+                .filter(|event| matches!(event, StreamEvent::End(_)));
+            assert_eq!(ends.count(), 1, "law 6: {stream:?} {events:?}");
+            assert!(
+                matches!(events.last(), Some(StreamEvent::End(_))),
+                "{events:?}"
+            );
+        }
         self
+    }
+
+    /// A snapshot that is done was delivered whole; leaders are told once, each after its
+    /// predecessor.
+    fn check_streams(&self) {
+        for (stream, events) in &self.run.streamed {
+            let mut bytes = 0;
+            let mut last = (0, 0);
+            for event in events {
+                match event {
+                    StreamEvent::Chunk(chunk) => bytes += chunk.blob.len() as u64,
+                    StreamEvent::Leader(leader) => {
+                        let next = (leader.kv.create_revision, leader.kv.mod_revision);
+                        assert!(next > last, "{stream:?}: {events:?}");
+                        last = next;
+                    }
+                    StreamEvent::End(StreamEnd::Done(summary)) => {
+                        assert_eq!(summary.bytes, bytes, "{stream:?}: {events:?}");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn streams(&self) -> Vec<StreamId> {
+        self.run.streamed.keys().copied().collect()
+    }
+
+    fn stream(&self, pick: u8) -> Option<StreamId> {
+        let streams = self.streams();
+        streams
+            .get(usize::from(pick) % streams.len().max(1))
+            .copied()
     }
 
     /// Each watch delivered every revision from its start once, whole, in order (rule W-9).
@@ -384,6 +477,12 @@ impl Play {
                 self.watches.extend(newest.map(|watch| (watch, from)));
                 None
             }
+            Step::Snapshot { pinned } => Some(Input::Snapshot(*pinned)),
+            Step::Observe => Some(Input::Observe),
+            Step::CancelStream(pick) => self.stream(*pick).map(Input::CancelStream),
+            Step::ReadStream(pick, most) => self
+                .stream(*pick)
+                .map(|stream| Input::ReadStream(stream, *most)),
             Step::CancelCall(pick) => {
                 let calls = &self.run.calls;
                 let place = usize::from(*pick) % calls.len().max(1);
@@ -473,6 +572,9 @@ impl Play {
         if choice % 3 == 0 {
             for (watch, _) in self.watches.clone() {
                 self.input(Input::Read(watch, 20));
+            }
+            for stream in self.streams() {
+                self.input(Input::ReadStream(stream, 20));
             }
         }
     }
@@ -579,6 +681,7 @@ proptest! {
     fn everything_ends_once_and_watches_have_no_gap(plan in plan(), seed in 0..4_u64) {
         let play = Play::of(&plan, seed).end();
         play.check_watches();
+        play.check_streams();
     }
 
     #[test]

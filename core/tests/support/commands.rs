@@ -221,19 +221,12 @@ impl World {
                 let json = frame(verb, &words);
                 self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
             }
-            "blob" => {
-                // So many zeros.
-                let blob = STANDARD.encode(vec![0; usize::try_from(words.number(1)).unwrap()]);
-                let rest = words.find("rest").unwrap_or("0");
-                let json = format!("{{\"remaining_bytes\":\"{rest}\",\"blob\":\"{blob}\"}}");
-                self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
-            }
-            "sum" => {
-                // The checksum of so many zeros.
-                let zeros = vec![0_u8; usize::try_from(words.number(1)).unwrap()];
-                let sum = STANDARD.encode(Sha256::digest(zeros));
-                let json = format!("{{\"blob\":\"{sum}\"}}");
-                self.frame(words.number(0), &format!("{{\"result\":{json}}}\n"));
+            // So many zeros, or their checksum.
+            "blob" | "sum" => {
+                let rest = words.find("rest").map_or(0, |rest| rest.parse().unwrap());
+                let len = usize::try_from(words.number(1)).unwrap();
+                let frame = snapshot_frame(len, rest, verb == "sum");
+                self.frame(words.number(0), &frame);
             }
             "leader" => {
                 let json = leader(words.at(1));
@@ -321,6 +314,16 @@ fn options(words: &Words<'_>) -> CallOptions {
         options = options.with_endpoint(endpoint.parse::<Endpoint>().unwrap());
     }
     options
+}
+
+/// A frame of a snapshot: so many zeros, or the checksum of them.
+pub fn snapshot_frame(len: usize, rest: usize, is_sum: bool) -> String {
+    let zeros = vec![0_u8; len];
+    let blob = match is_sum {
+        true => STANDARD.encode(Sha256::digest(zeros)),
+        false => STANDARD.encode(zeros),
+    };
+    format!("{{\"result\":{{\"remaining_bytes\":\"{rest}\",\"blob\":\"{blob}\"}}}}\n")
 }
 
 /// `a@5/7` is the leader of the key `a`, made at revision 5 and changed at 7.

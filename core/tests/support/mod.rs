@@ -48,6 +48,7 @@ pub use self::commands::answer;
 pub use self::commands::chunk;
 pub use self::commands::event;
 pub use self::commands::leader;
+pub use self::commands::snapshot_frame;
 pub use self::requests::Requests;
 pub use self::requests::readable;
 pub use self::server::Peer;

@@ -10,6 +10,8 @@ use super::commands::STREAM_HEAD;
 use super::commands::answer;
 use super::commands::chunk;
 use super::commands::event;
+use super::commands::leader;
+use super::commands::snapshot_frame;
 use super::requests::Requests;
 
 /// How many changes a revision has.
@@ -26,6 +28,17 @@ pub struct Peer {
     waiting: VecDeque<String>,
     /// The next revision each watch gets.
     watches: BTreeMap<i64, i64>,
+    single: Option<Single>,
+}
+
+/// What the one answer on a connection is about, if it is neither a call nor open in both
+/// directions.
+#[derive(Debug)]
+enum Single {
+    /// So many zeros were sent.
+    Snapshot(usize),
+    Observation,
+    Over,
 }
 
 impl Peer {
@@ -42,6 +55,21 @@ impl Peer {
 
     /// Bytes to send now, by `choice`; none if there is nothing to say.
     pub fn say(&mut self, revision: i64, choice: u8) -> Vec<u8> {
+        let asked = self.waiting.front().map_or("", String::as_str);
+        if asked.starts_with("POST /v3/maintenance/snapshot") {
+            self.waiting.pop_front();
+            self.single = Some(Single::Snapshot(0));
+        } else if asked.starts_with("POST /v3/election/observe") {
+            self.waiting.pop_front();
+            self.single = Some(Single::Observation);
+        }
+        if let Some(single) = &mut self.single {
+            let said = single.say(revision, choice);
+            if !said.is_empty() && !std::mem::replace(&mut self.head_sent, true) {
+                return [STREAM_HEAD, &said].concat().into_bytes();
+            }
+            return said.into_bytes();
+        }
         if !self.is_stream {
             let request = self.waiting.pop_front();
             return request.map_or_else(Vec::new, |request| unary(&request, choice));
@@ -183,4 +211,41 @@ fn unary(request: &str, choice: u8) -> Vec<u8> {
         _ => answer(200, body),
     }
     .into_bytes()
+}
+
+impl Single {
+    /// One frame, or the end, in chunks.
+    fn say(&mut self, revision: i64, choice: u8) -> String {
+        const ERROR: &str = r#"{"error":{"code":14,"message":"etcdserver: no leader"}}"#;
+        const LAST: &str = "0\r\n\r\n";
+        match (&mut *self, choice % 16) {
+            (Self::Over, _) => String::new(),
+            (_, 15) => {
+                *self = Self::Over;
+                chunk(ERROR) + LAST
+            }
+            (Self::Snapshot(sent), 12..=14) => {
+                // Right, of something else, or missing.
+                let sum = match choice % 16 {
+                    12 => chunk(&snapshot_frame(*sent, 0, true)),
+                    13 => chunk(&snapshot_frame(*sent + 1, 0, true)),
+                    _ => String::new(),
+                };
+                *self = Self::Over;
+                sum + LAST
+            }
+            (Self::Snapshot(sent), _) => {
+                let len = 512 * usize::from(1 + choice % 3);
+                *sent += len;
+                chunk(&snapshot_frame(len, usize::from(choice % 16 / 8), false))
+            }
+            // A member that is behind, now and then.
+            (Self::Observation, _) => {
+                let revision = revision - i64::from(choice / 64);
+                let created = revision - revision % 4;
+                let leader = leader(&format!("el/{created}@{created}/{revision}"));
+                chunk(&format!("{{\"result\":{leader}}}\n"))
+            }
+        }
+    }
 }
