@@ -234,10 +234,10 @@ impl Single {
                 *self = Self::Over;
                 sum + LAST
             }
+            (Self::Snapshot(_), 6..=11) => String::new(),
             (Self::Snapshot(sent), _) => {
-                let len = 512 * usize::from(1 + choice % 3);
-                *sent += len;
-                chunk(&snapshot_frame(len, usize::from(choice % 16 / 8), false))
+                *sent += 512;
+                chunk(&snapshot_frame(512, usize::from(choice % 16 / 4), false))
             }
             // A member that is behind, now and then.
             (Self::Observation, _) => {
