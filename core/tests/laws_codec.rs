@@ -79,9 +79,11 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
 fn small() -> HttpLimits {
     let mut limits = HttpLimits::default();
     limits.head_bytes = 60;
+    limits.head_line_bytes = 28;
     limits.header_count = 4;
     limits.body_bytes = 30;
     limits.trailer_bytes = 20;
+    limits.trailer_count = 2;
     limits.chunk_line_bytes = 12;
     limits.informational = 2;
     limits

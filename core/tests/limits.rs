@@ -4,6 +4,8 @@ mod support;
 
 use support::STREAM_HEAD;
 use support::World;
+use support::answer;
+use support::check;
 use support::chunk;
 
 /// Feeds a piece again and again; gives how many bytes it took until the connection was closed.
@@ -107,4 +109,54 @@ fn a_watch_nobody_reads_stops_its_connection_at_the_limit() {
             "{events} events in {buffer} bytes"
         );
     }
+}
+
+#[test]
+fn an_answer_may_be_nested_as_deep_as_configured_and_no_deeper() {
+    check(
+        r#"
+        > client a depth=4
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"x":[[[1]]]}
+        call 1: Range
+        > get k
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"x":[[[[1]]]]}
+        close 1
+        > cancel 2
+        call 2: Canceled, not applied: canceled by the caller
+        "#,
+    );
+}
+
+#[test]
+fn an_error_too_long_to_be_shown_is_the_same_however_it_comes() {
+    for length in [100, 16 * 1024, 16 * 1024 + 1, 100_000] {
+        let body = format!(r#"{{"code":5,"message":"{}"}}"#, "é".repeat(length / 2));
+        let answer = answer(404, &body);
+        let told = |pieces: usize| {
+            let mut world = World::after("client a\nget k\nopen 1");
+            for piece in answer.as_bytes().chunks(pieces) {
+                world.receive(1, piece);
+                world.drain();
+            }
+            world.transcript()
+        };
+        let whole = told(usize::MAX);
+        assert!(whole.contains("call 1: "), "{whole}");
+        assert!(whole.len() < 17 * 1024, "{} bytes are told", whole.len());
+        assert_eq!(whole, told(1));
+        assert_eq!(whole, told(1000));
+    }
+}
+
+#[test]
+fn a_stream_answered_before_it_was_asked_for_is_closed() {
+    let mut world = World::after("client a\nslow\nwatch k\nopen 1");
+    world.receive(1, STREAM_HEAD.as_bytes());
+    world.drain();
+    assert!(world.socket(1).closed);
 }

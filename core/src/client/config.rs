@@ -74,9 +74,11 @@ pub struct Config {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bounds of the HTTP reader: head, fields, chunk lines, trailers.
+    /// Bounds of the HTTP reader: head, lines, fields, chunk framing, trailers. Its `body_bytes` is
+    /// not used: the one below holds for calls, and a stream has none.
     pub http: HttpLimits,
-    /// The body of one answer. 64 MiB; raise it to read larger ranges at once.
+    /// The body of one answer. 64 MiB; raise it to read larger ranges at once. Of an error, whatever
+    /// this is, 16 KiB are kept.
     pub body_bytes: u64,
     /// One frame of a stream. 64 MiB. A watch's frame may be longer: its events are read while it
     /// comes, and this bounds what else has to be kept of it.
@@ -84,7 +86,8 @@ pub struct Limits {
     /// One revision of one watch, as text and in memory. 64 MiB, far above what etcd takes in one
     /// transaction; a larger one ends the watch.
     pub revision_bytes: usize,
-    /// How deep an answer may be nested. 32; a nested transaction takes 3.
+    /// How deep an answer may be nested, what is passed over in it included. 32; a nested
+    /// transaction takes 3. More than 127 counts as 127.
     pub json_depth: usize,
     /// Undelivered bytes of one watch; above it the client stops reading the watch's connection and
     /// TCP holds the server back (rule W-12). 16 MiB.
@@ -105,6 +108,9 @@ pub struct Limits {
     /// The encoded body of one request. 16 MiB, well above the 1.5 MiB that etcd takes by default.
     pub request_bytes: usize,
 }
+
+/// The deepest nesting that serde_json follows.
+pub(super) const MOST_JSON_DEPTH: usize = 127;
 
 impl Config {
     /// A configuration with these endpoints and the default of everything else.

@@ -145,7 +145,7 @@ impl Client {
         let mut http = config.limits.http.clone();
         http.body_bytes = config.limits.body_bytes;
         let json = JsonLimits {
-            depth: config.limits.json_depth,
+            depth: config.limits.json_depth.min(config::MOST_JSON_DEPTH),
             frame_bytes: config.limits.frame_bytes,
         };
         Self {

@@ -192,11 +192,14 @@ pub enum HttpError {
     BadVersion,
     /// The status is outside 100 to 599, or 101 though no upgrade was asked for.
     BadStatus,
-    /// The head is longer than this many bytes.
+    /// The head is longer than this many bytes. Raise `HttpLimits::head_bytes`.
     HeadTooLong(usize),
-    /// The head has more than this many fields.
+    /// A line of the head is longer than this many bytes. Raise `HttpLimits::head_line_bytes`.
+    HeadLineTooLong(usize),
+    /// The head has more than this many fields. Raise `HttpLimits::header_count`.
     TooManyHeaders(usize),
-    /// More informational (1xx) answers than this came before the final one.
+    /// More informational (1xx) answers than this came before the final one. Raise
+    /// `HttpLimits::informational`.
     TooManyInformational(usize),
     /// A Content-Length is not a plain decimal number that fits in 64 bits.
     BadContentLength,
@@ -212,16 +215,19 @@ pub enum HttpError {
     BadChunkSize,
     /// A chunk size does not fit in 64 bits.
     ChunkSizeOverflow,
-    /// A chunk's size line is longer than this many bytes.
+    /// A chunk's size line is longer than this many bytes. Raise `HttpLimits::chunk_line_bytes`.
     ChunkLineTooLong(usize),
     /// A chunk size line or a chunk's data is not followed by CR LF, or has a bare CR or LF.
     BadChunkEnd,
-    /// Chunk framing outweighs the data it carries by more than this many bytes.
+    /// Chunk framing outweighs the data it carries by more than this many bytes. Raise
+    /// `HttpLimits::chunk_overhead_bytes`.
     TooMuchChunkOverhead(usize),
     /// The trailer section cannot be read, or has a field that is not allowed there.
     BadTrailer,
-    /// The trailer section is longer than this many bytes.
+    /// The trailer section is longer than this many bytes. Raise `HttpLimits::trailer_bytes`.
     TrailerTooLong(usize),
+    /// The trailer section has more than this many fields. Raise `HttpLimits::trailer_count`.
+    TooManyTrailers(usize),
     /// Bytes came before a request was sent, or after the answer's end.
     UnexpectedBytes,
     /// The connection ended inside an answer.
@@ -242,6 +248,9 @@ impl fmt::Display for HttpError {
             Self::BadVersion => f.write_str("version is neither HTTP/1.1 nor HTTP/1.0"),
             Self::BadStatus => f.write_str("status is not one this client can take"),
             Self::HeadTooLong(limit) => write!(f, "answer head is longer than {limit} bytes"),
+            Self::HeadLineTooLong(limit) => {
+                write!(f, "line of an answer head is longer than {limit} bytes")
+            }
             Self::TooManyHeaders(limit) => write!(f, "answer has more than {limit} header fields"),
             Self::TooManyInformational(limit) => {
                 write!(
@@ -274,6 +283,9 @@ impl fmt::Display for HttpError {
             Self::TrailerTooLong(limit) => {
                 write!(f, "trailer section is longer than {limit} bytes")
             }
+            Self::TooManyTrailers(limit) => {
+                write!(f, "trailer section has more than {limit} fields")
+            }
             Self::UnexpectedBytes => f.write_str("bytes that answer no request"),
             Self::Truncated => f.write_str("connection ended inside an answer"),
         }
@@ -299,7 +311,7 @@ pub enum JsonError {
         /// The byte.
         byte: u8,
     },
-    /// Nested deeper than this.
+    /// Nested deeper than this. Raise `Limits::json_depth`.
     TooDeep(usize),
     /// The body ended inside a value.
     Truncated,
@@ -457,22 +469,25 @@ impl core::error::Error for ProtocolError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
-    /// An answer's body, in bytes.
+    /// An answer's body, in bytes. Raise `Limits::body_bytes`, or ask for less at once.
     Body(u64),
-    /// One frame of a stream, in bytes; of a watch's frame what has to be kept of it.
+    /// One frame of a stream, in bytes; of a watch's frame what has to be kept of it. Raise
+    /// `Limits::frame_bytes`.
     Frame(usize),
-    /// One revision of a watch, in bytes; ask for less with a narrower range or without `prev_kv`, or
-    /// raise the limit.
+    /// One revision of a watch, in bytes. Ask for less with a narrower range or without `prev_kv`,
+    /// or raise `Limits::revision_bytes`.
     Revision(usize),
-    /// Calls under way at the same time.
+    /// Calls under way at the same time. Raise `Limits::calls`, or wait for some to end.
     Calls(usize),
-    /// Calls under way at the same time that wait for somebody else or for long work.
+    /// Calls under way at the same time that wait for somebody else or for long work. Raise
+    /// `Limits::waits`, or cancel some.
     Waits(usize),
-    /// Watches open at the same time.
+    /// Watches open at the same time. Raise `Limits::watches`, or cancel some.
     Watches(usize),
-    /// Snapshots and observations open at the same time.
+    /// Snapshots and observations open at the same time. Raise `Limits::streams`, or cancel some.
     Streams(usize),
-    /// A request's body, in bytes before base64.
+    /// A request's body as it is sent, in bytes. Raise `Limits::request_bytes`, and with it the
+    /// server's own `--max-request-bytes`.
     Request(usize),
 }
 

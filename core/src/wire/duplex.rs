@@ -17,6 +17,7 @@ use crate::codec::http1::Item;
 use crate::codec::http1::Reader;
 use crate::codec::http1::RequestMethod;
 use crate::error::CloseReason;
+use crate::error::HttpError;
 use crate::error::ProtocolError;
 
 /// What reads the body of the answer.
@@ -128,6 +129,10 @@ impl<B: Body> Duplex<B> {
                     let Some(item) = item else { break };
                     let ended = matches!(item, Item::End { .. });
                     match item {
+                        // An answer to a request of which the server cannot have seen a byte.
+                        Item::Head(_) if self.out.taken() == 0 => {
+                            self.close(CloseReason::Http(HttpError::UnexpectedBytes));
+                        }
                         Item::Head(head) => {
                             self.body = Some(B::new(head.status, &self.limits));
                         }

@@ -33,6 +33,8 @@ pub(crate) struct Unary {
     gateway: Gateway,
     host: String,
     reader: Reader,
+    /// How deep an answer may be nested.
+    json_depth: usize,
     out: SendBuf,
     /// The heads of the POSTs sent before, which never change.
     heads: BTreeMap<Rpc, PostHead>,
@@ -50,7 +52,7 @@ struct Current {
     end: u64,
     /// The answer's status, once its head was read.
     status: Option<u16>,
-    /// The answer's body, as far as it came in earlier pieces.
+    /// The answer's body, as far as it came in earlier pieces; of an error no more than is shown.
     body: Vec<u8>,
 }
 
@@ -72,6 +74,7 @@ impl Unary {
             gateway: config.gateway.clone(),
             host: host.to_owned(),
             reader: Reader::new(config.http.clone()),
+            json_depth: config.json.depth,
             out: SendBuf::default(),
             heads: BTreeMap::new(),
             current: None,
@@ -188,7 +191,8 @@ impl Unary {
             &current.body
         };
         let status = current.status.unwrap_or_default();
-        let result = match gateway::decode(current.rpc, status, body) {
+        let body = &body[..body.len().min(gateway::most_of_body(status))];
+        let result = match gateway::decode(current.rpc, status, body, self.json_depth) {
             Ok(response) => Ok(response),
             Err(AnswerError::Status(status)) => {
                 Err(status.with_path(&self.gateway.path(current.rpc)))
@@ -226,7 +230,11 @@ impl Unary {
 
     fn keep(&mut self, data: &[u8]) {
         if let Some(current) = &mut self.current {
-            current.body.extend_from_slice(data);
+            let most = gateway::most_of_body(current.status.unwrap_or_default());
+            let room = most.saturating_sub(current.body.len());
+            current
+                .body
+                .extend_from_slice(&data[..data.len().min(room)]);
         }
     }
 

@@ -257,6 +257,7 @@ impl World {
                 "body" => config.limits.body_bytes = value.parse().expect("a number"),
                 "frame" => config.limits.frame_bytes = number(),
                 "revision" => config.limits.revision_bytes = number(),
+                "depth" => config.limits.json_depth = number(),
                 "buffer" => config.limits.watch_buffer_bytes = number(),
                 "calls" => config.limits.calls = number(),
                 "waits" => config.limits.waits = number(),

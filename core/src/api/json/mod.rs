@@ -24,7 +24,7 @@ use bytes::Bytes;
 use serde::de;
 use serde::ser;
 
-pub(crate) use scan::{Scan, scan};
+pub(crate) use scan::{DEEPEST, Scan, scan};
 pub(crate) use shapes::{Name, Seen, message, names, one_of, position, read_name};
 
 /// The form of one field's value.
@@ -84,6 +84,9 @@ pub(crate) fn from_slice<T: Message>(json: &[u8]) -> Result<T, serde_json::Error
     }
 }
 
+/// The characters of the longest integers: the least `i64`, with its sign, and the largest `u64`.
+const LONGEST_INTEGER: usize = 20;
+
 macro_rules! integer {
     ($($int:ty),*) => {$(
         impl Json for $int {
@@ -120,6 +123,9 @@ macro_rules! integer {
                         let digits = text.strip_prefix('-').unwrap_or(text);
                         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
                             return Err(E::invalid_value(de::Unexpected::Other("text"), &self));
+                        }
+                        if text.len() > LONGEST_INTEGER {
+                            return Err(out_of_range(self.0));
                         }
                         text.parse().map_err(|_| out_of_range(self.0))
                     }

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use bytes::BytesMut;
 
 use super::Json;
+use super::LONGEST_INTEGER;
 
-/// How deep messages may hold one another here: a nested transaction takes two.
-const DEEPEST: usize = 32;
+/// How deep objects and lists may hold one another here: a nested transaction takes three.
+pub(crate) const DEEPEST: usize = 32;
 
 /// A message being read. Every method gives `None` to give up.
 pub(crate) struct Scan<'a> {
@@ -73,10 +74,7 @@ impl<'a> Scan<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, &'a [u8]) -> Option<()>,
     ) -> Option<()> {
-        self.depth = self
-            .depth
-            .checked_add(1)
-            .filter(|depth| *depth <= DEEPEST)?;
+        self.descend()?;
         self.take(b'{')?;
         if !self.took(b'}') {
             loop {
@@ -93,8 +91,15 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
+    fn descend(&mut self) -> Option<()> {
+        let deeper = self.depth.checked_add(1);
+        self.depth = deeper.filter(|depth| *depth <= DEEPEST)?;
+        Some(())
+    }
+
     /// Reads a list.
     pub(crate) fn list<T: Json>(&mut self) -> Option<Vec<T>> {
+        self.descend()?;
         self.take(b'[')?;
         let mut list = Vec::new();
         if !self.took(b']') {
@@ -106,6 +111,7 @@ impl<'a> Scan<'a> {
             }
             self.take(b']')?;
         }
+        self.depth = self.depth.checked_sub(1)?;
         Some(list)
     }
 
@@ -125,7 +131,12 @@ impl<'a> Scan<'a> {
             rest = tail;
         }
         match rest {
-            [b'"', after @ ..] if rest.len() < digits.len() => self.rest = after,
+            [b'"', after @ ..] if rest.len() < digits.len() => {
+                if self.rest.len().checked_sub(rest.len())? > LONGEST_INTEGER {
+                    return None;
+                }
+                self.rest = after;
+            }
             _ => return None,
         }
         Some((negative, value))

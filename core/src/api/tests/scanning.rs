@@ -167,3 +167,20 @@ fn deep_nesting_is_given_up_on() {
     assert!(TxnResponse::scan_whole(deep(10).as_bytes()).is_some());
     assert!(TxnResponse::scan_whole(deep(100_000).as_bytes()).is_none());
 }
+
+#[test]
+fn an_integer_has_at_most_20_characters() {
+    for (text, value) in [
+        ("00000000000000000001", Some(1)),
+        ("000000000000000000001", None),
+        ("-0000000000000000001", Some(-1)),
+        ("-00000000000000000001", None),
+        ("-9223372036854775808", Some(i64::MIN)),
+    ] {
+        let json = format!("{{\"count\":\"{text}\"}}");
+        let quick = RangeResponse::scan_whole(json.as_bytes()).map(|answer| answer.count);
+        assert_eq!(quick, value, "{text}");
+        let slow = serde_json::from_str::<RangeResponse>(&json).ok();
+        assert_eq!(slow.map(|answer| answer.count), value, "{text}");
+    }
+}

@@ -239,6 +239,10 @@ fn what_etcd_would_not_say_is_refused_by_the_name_of_the_field() {
             "integer out of range in `raft_term`".to_owned(),
         ),
         (
+            r#"{"count":"000000000000000000001"}"#,
+            "integer out of range in `count`".to_owned(),
+        ),
+        (
             r#"{"header":{"raft_term":"-1"}}"#,
             "integer out of range in `raft_term`".to_owned(),
         ),

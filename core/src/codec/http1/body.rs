@@ -112,9 +112,9 @@ enum Step {
     DataCr,
     /// … the LF after data.
     DataLf,
-    /// … in the trailer section, of which so many bytes have come. It is at the start of a line
-    /// exactly if nothing is kept.
-    Trailer { len: usize },
+    /// … in the trailer section, of which so many bytes and whole lines have come. It is at the
+    /// start of a line exactly if nothing is kept.
+    Trailer { len: usize, lines: usize },
     /// … the LF of the empty line that ends the body.
     EndLf,
 }
@@ -155,9 +155,10 @@ impl Chunked {
                     };
                     return Ok(data);
                 }
-                Step::Trailer { len } if !kept.is_empty() || byte != b'\r' => Step::Trailer {
-                    len: read_trailer(input, len, kept, limits)?,
-                },
+                Step::Trailer { len, lines } if !kept.is_empty() || byte != b'\r' => {
+                    let (len, lines) = read_trailer(input, (len, lines), kept, limits)?;
+                    Step::Trailer { len, lines }
+                }
                 step => {
                     *input = rest;
                     count_work(1);
@@ -244,7 +245,7 @@ impl Chunked {
             None => return Err(Limit::Body(limits.body_bytes).into()),
         }
         Ok(match size {
-            0 => Step::Trailer { len: 0 },
+            0 => Step::Trailer { len: 0, lines: 0 },
             left => Step::Data { left },
         })
     }
@@ -258,13 +259,17 @@ const fn count_line(line: usize, limits: &HttpLimits) -> Result<usize, HttpError
     Ok(line.saturating_add(1))
 }
 
-/// Reads as much of one trailer line as there is; the section's bytes so far.
+/// Reads as much of one trailer line as there is; the section's bytes and whole lines so far.
 fn read_trailer(
     input: &mut &[u8],
-    len: usize,
+    (len, lines): (usize, usize),
     kept: &mut Vec<u8>,
     limits: &HttpLimits,
-) -> Result<usize, HttpError> {
+) -> Result<(usize, usize), HttpError> {
+    // The first byte of a line too many is enough: an empty line does not come here.
+    if lines >= limits.trailer_count {
+        return Err(HttpError::TooManyTrailers(limits.trailer_count));
+    }
     let allowed = limits.trailer_bytes.saturating_sub(len);
     let window = take(&mut &**input, allowed);
     let Some(at) = find_byte(window, b'\n') else {
@@ -272,7 +277,7 @@ fn read_trailer(
             return Err(HttpError::TrailerTooLong(limits.trailer_bytes));
         }
         kept.extend_from_slice(take(input, window.len()));
-        return Ok(len.saturating_add(window.len()));
+        return Ok((len.saturating_add(window.len()), lines));
     };
     let line = take(input, at.saturating_add(1));
     if kept.is_empty() {
@@ -282,7 +287,7 @@ fn read_trailer(
         check_trailer(kept)?;
         *kept = Vec::new();
     }
-    Ok(len.saturating_add(line.len()))
+    Ok((len.saturating_add(line.len()), lines.saturating_add(1)))
 }
 
 /// Refuses a trailer line that is not `name: value CR LF`, or that would change the framing.

@@ -82,7 +82,7 @@ pub(super) struct HeadScan {
     seen: usize,
     /// Lines ended, the status line included; at most `header_count + 1`.
     lines: usize,
-    /// Bytes of the line under way.
+    /// Bytes of the line under way; at most `head_line_bytes`.
     line: usize,
     /// Whether the last byte was a CR.
     after_cr: bool,
@@ -102,13 +102,16 @@ impl HeadScan {
         let before = self.seen;
 
         // Something that is not HTTP at all is refused at once: it might never have a line end.
-        for (&byte, at) in window.iter().zip(self.seen..START.len()) {
+        let of_first_line = limits.head_line_bytes.saturating_sub(self.seen);
+        let start = window.iter().take(of_first_line);
+        for (&byte, at) in start.zip(self.seen..START.len()) {
             self.check_start(at, byte)?;
         }
 
         while let Some(at) = find_byte(window, b'\n') {
             let line = take(&mut window, at.saturating_add(1));
             self.seen = self.seen.saturating_add(line.len());
+            self.add_to_line(line.len(), limits)?;
             // The last two bytes, of which the first may have come earlier.
             let has_cr = match line {
                 [.., last, _] => *last == b'\r',
@@ -117,7 +120,7 @@ impl HeadScan {
             if !has_cr {
                 return Err(HttpError::BadHead);
             }
-            let is_empty = self.line.saturating_add(line.len()) == b"\r\n".len();
+            let is_empty = self.line == b"\r\n".len();
             self.line = 0;
             self.after_cr = false;
             if is_empty {
@@ -130,7 +133,7 @@ impl HeadScan {
         }
 
         self.seen = self.seen.saturating_add(window.len());
-        self.line = self.line.saturating_add(window.len());
+        self.add_to_line(window.len(), limits)?;
         if let Some(&last) = window.last() {
             self.after_cr = last == b'\r';
         }
@@ -161,6 +164,14 @@ impl HeadScan {
         }
         if at.saturating_add(1) == bytes.len() {
             return Err(*protocol);
+        }
+        Ok(())
+    }
+
+    fn add_to_line(&mut self, len: usize, limits: &HttpLimits) -> Result<(), HttpError> {
+        self.line = self.line.saturating_add(len);
+        if self.line > limits.head_line_bytes {
+            return Err(HttpError::HeadLineTooLong(limits.head_line_bytes));
         }
         Ok(())
     }

@@ -16,6 +16,8 @@
 pub struct HttpLimits {
     /// Bytes of one head, status line and empty line included. 32 KiB; real ones are under 1 KiB.
     pub head_bytes: usize,
+    /// Bytes of one line of a head, its end included. 8 KiB.
+    pub head_line_bytes: usize,
     /// Fields of one head. 100.
     pub header_count: usize,
     /// Informational (1xx) answers before the final one. 8.
@@ -30,6 +32,8 @@ pub struct HttpLimits {
     pub chunk_overhead_bytes: usize,
     /// Bytes of a trailer section's field lines. 8 KiB.
     pub trailer_bytes: usize,
+    /// Fields of a trailer section. 32; etcd 3.4 sends three.
+    pub trailer_count: usize,
     /// Bytes of a body. 64 MiB; a stream wants `u64::MAX`.
     pub body_bytes: u64,
 }
@@ -38,11 +42,13 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             head_bytes: 32 * 1024,
+            head_line_bytes: 8 * 1024,
             header_count: 100,
             informational: 8,
             chunk_line_bytes: 256,
             chunk_overhead_bytes: 16 * 1024,
             trailer_bytes: 8 * 1024,
+            trailer_count: 32,
             body_bytes: 64 * 1024 * 1024,
         }
     }

@@ -674,12 +674,18 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let length = |n: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n{:a<n$}", "");
     type Set = fn(&mut HttpLimits, usize);
-    let cases: [(Set, usize, String, HttpError); 6] = [
+    let cases: [(Set, usize, String, HttpError); 8] = [
         (
             |limits, limit| limits.head_bytes = limit,
             length(0).len(),
             length(0),
             HttpError::HeadTooLong(length(0).len() - 1),
+        ),
+        (
+            |limits, limit| limits.head_line_bytes = limit,
+            "Long: abcdefghijklmnopqr\r\n".len(),
+            "HTTP/1.1 204 OK\r\nLong: abcdefghijklmnopqr\r\n\r\n".to_owned(),
+            HttpError::HeadLineTooLong(25),
         ),
         (
             |limits, limit| limits.header_count = limit,
@@ -707,6 +713,12 @@ fn limits_hold_at_the_limit_and_not_one_past_it() {
             10,
             format!("{chunked}0\r\nA:b\r\nC:d\r\n\r\n"),
             HttpError::TrailerTooLong(9),
+        ),
+        (
+            |limits, limit| limits.trailer_count = limit,
+            2,
+            format!("{chunked}0\r\nA:b\r\nC:d\r\n\r\n"),
+            HttpError::TooManyTrailers(1),
         ),
         (
             // Two chunks of 25 bytes of framing, 16 + 2 × 1 of which are free; the last has 5.
@@ -800,11 +812,13 @@ fn data_is_lent_from_the_input() {
 fn any_cutting_takes_linear_work() {
     let limits = HttpLimits {
         head_bytes: usize::MAX,
+        head_line_bytes: usize::MAX,
         header_count: usize::MAX,
         informational: usize::MAX,
         chunk_line_bytes: usize::MAX,
         chunk_overhead_bytes: usize::MAX,
         trailer_bytes: usize::MAX,
+        trailer_count: usize::MAX,
         body_bytes: u64::MAX,
     };
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -1096,11 +1110,13 @@ fn cut<'a>(bytes: &'a [u8], places: &[prop::sample::Index]) -> Vec<&'a [u8]> {
 fn small_limits() -> HttpLimits {
     HttpLimits {
         head_bytes: 60,
+        head_line_bytes: 40,
         header_count: 2,
         informational: 1,
         chunk_line_bytes: 6,
         chunk_overhead_bytes: 4,
         trailer_bytes: 12,
+        trailer_count: 2,
         body_bytes: 7,
     }
 }

@@ -14,9 +14,17 @@ use crate::api::MetricsResponse;
 use crate::api::ReadyzResponse;
 use crate::api::Response;
 use crate::api::Rpc;
+use crate::api::json::DEEPEST;
+use crate::codec::json::JsonLimits;
+use crate::codec::json::SplitError;
+use crate::codec::json::Splitter;
 use crate::error::Code;
 use crate::error::JsonError;
 use crate::error::Status;
+
+/// How many bytes of a body that is an error are looked at, and of a message kept: it is text for
+/// people (reliability.md 5.2).
+pub(super) const ERROR_BODY: usize = 16 * 1024;
 
 /// Why an answer is not the typed one.
 ///
@@ -60,7 +68,8 @@ impl core::error::Error for AnswerError {
 /// # Errors
 ///
 /// [`AnswerError::Status`] for any status but 200, with the server's code and message; the message
-/// is the body itself where it is not JSON. [`AnswerError::Json`] for a body that is not the answer.
+/// is the body itself where it is not JSON. [`AnswerError::Json`] for a body that is not the answer,
+/// or is nested deeper than 32.
 ///
 /// ```
 /// use etcd_core::gateway::decode_answer;
@@ -74,19 +83,25 @@ impl core::error::Error for AnswerError {
 /// # Ok::<(), etcd_core::gateway::AnswerError>(())
 /// ```
 pub fn decode_answer<C: Call>(status: u16, body: &[u8]) -> Result<C::Response, AnswerError> {
-    let response = decode(C::RPC, status, body)?;
+    let response = decode(C::RPC, status, body, JsonLimits::default().depth)?;
     let wrong = || AnswerError::Json(JsonError::wrong_shape("answer of another call"));
     C::from_response(response).ok_or_else(wrong)
 }
 
-/// As [`decode_answer`], for a call known only by its name.
-pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, AnswerError> {
+/// As [`decode_answer`], for a call known only by its name and with this bound on nesting.
+pub(crate) fn decode(
+    rpc: Rpc,
+    status: u16,
+    body: &[u8],
+    depth: usize,
+) -> Result<Response, AnswerError> {
     // A member that is not well says so with 503 and the same page (gateway.md 2).
     let page = matches!(rpc, Rpc::Health | Rpc::Livez | Rpc::Readyz);
     if status != 200 && !(page && status == 503) {
         return Err(AnswerError::Status(status_of(status, body)));
     }
     let ok = status == 200;
+    let body = Body { json: body, depth };
     match rpc {
         Rpc::Range => parse(body).map(Response::Range),
         Rpc::Put => parse(body).map(Response::Put),
@@ -133,21 +148,26 @@ pub(crate) fn decode(rpc: Rpc, status: u16, body: &[u8]) -> Result<Response, Ans
         Rpc::Proclaim => parse(body).map(Response::Proclaim),
         Rpc::Leader => parse(body).map(Response::Leader),
         Rpc::Resign => parse(body).map(Response::Resign),
-        Rpc::Metrics => text_of(body).map(|text| Response::Metrics(MetricsResponse::of(text))),
+        Rpc::Metrics => text_of(body.json).map(|text| Response::Metrics(MetricsResponse::of(text))),
         Rpc::Livez | Rpc::Readyz => {
-            let text = text_of(body).map_err(AnswerError::Json)?;
+            let text = text_of(body.json).map_err(AnswerError::Json)?;
             let answer = match rpc {
                 Rpc::Livez => LivezResponse::from_text(ok, text).map(Response::Livez),
                 _ => ReadyzResponse::from_text(ok, text).map(Response::Readyz),
             };
-            return answer.ok_or_else(|| AnswerError::Status(status_of(status, body)));
+            return answer.ok_or_else(|| AnswerError::Status(status_of(status, body.json)));
         }
         Rpc::Health => match parse(body) {
-            Err(_) if status == 503 => return Err(AnswerError::Status(status_of(status, body))),
+            Err(_) if status == 503 => {
+                return Err(AnswerError::Status(status_of(status, body.json)));
+            }
             answer => answer.map(Response::Health),
         },
         // A stream of one frame.
-        Rpc::LeaseKeepAlive => return frame(body).map(Response::LeaseKeepAlive),
+        Rpc::LeaseKeepAlive => {
+            body.check_depth().map_err(AnswerError::Json)?;
+            return frame(body.json).map(Response::LeaseKeepAlive);
+        }
     }
     .map_err(AnswerError::Json)
 }
@@ -206,8 +226,44 @@ fn text_of(body: &[u8]) -> Result<&str, JsonError> {
     core::str::from_utf8(body).map_err(|_| JsonError::wrong_shape("page is not UTF-8"))
 }
 
-fn parse<T: Message>(json: &[u8]) -> Result<T, JsonError> {
-    crate::api::json::from_slice(json).map_err(|error| JsonError::from_serde(json, &error))
+/// The body of a unary answer.
+#[derive(Clone, Copy)]
+struct Body<'a> {
+    json: &'a [u8],
+    /// How deep it may be nested.
+    depth: usize,
+}
+
+impl Body<'_> {
+    /// Refuses nesting beyond the bound, also in what is passed over. Whatever else is wrong is left
+    /// to the parser, which says it better.
+    fn check_depth(self) -> Result<(), JsonError> {
+        let mut limits = JsonLimits::default();
+        limits.depth = self.depth;
+        limits.frame_bytes = usize::MAX;
+        match Splitter::new(limits).push(self.json) {
+            Err(SplitError::Json(error @ JsonError::TooDeep(_))) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parse<T: Message>(body: Body<'_>) -> Result<T, JsonError> {
+    // What is read the short way is nested no deeper than it allows, and nearly all answers are.
+    let quickly = (body.depth >= DEEPEST).then(|| T::scan_whole(body.json));
+    if let Some(message) = quickly.flatten() {
+        return Ok(message);
+    }
+    body.check_depth()?;
+    serde_json::from_slice(body.json).map_err(|error| JsonError::from_serde(body.json, &error))
+}
+
+/// How many bytes of an answer's body are looked at; there may be more.
+pub(crate) const fn most_of_body(status: u16) -> usize {
+    match status {
+        200 => usize::MAX,
+        _ => ERROR_BODY,
+    }
 }
 
 /// The error in a body: unary or stream shape, v1 or v2, or plain text.
@@ -269,7 +325,11 @@ impl ErrorText {
         let (code, message) = self.parts();
         let code = code.map_or_else(|| code_of(http), Code::new);
         match message {
-            Some(message) => Status::new(code, message),
+            Some(message) => {
+                // A character cut in two shows as one that cannot be read.
+                let most = message.len().min(ERROR_BODY);
+                Status::new(code, &String::from_utf8_lossy(&message.as_bytes()[..most]))
+            }
             None => Status::new(code, &format!("answer with status {http} and no message")),
         }
     }
@@ -317,7 +377,7 @@ mod tests {
     use crate::error::Applied;
 
     fn status(http: u16, body: &str) -> Status {
-        match decode(Rpc::Put, http, body.as_bytes()) {
+        match decode(Rpc::Put, http, body.as_bytes(), 32) {
             Err(AnswerError::Status(status)) => status,
             other => panic!("{other:?}"),
         }
@@ -412,8 +472,53 @@ mod tests {
     #[test]
     fn a_frame_that_is_no_object_is_not_quoted() {
         for body in [r#""secret""#, r#"["secret"]"#, "7"] {
-            let error = decode(Rpc::LeaseKeepAlive, 200, body.as_bytes()).unwrap_err();
+            let error = decode(Rpc::LeaseKeepAlive, 200, body.as_bytes(), 32).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded_in_what_is_read_and_in_what_is_passed_over() {
+        // Found in serde-json-wasm (RUSTSEC-2024-0012) and rustc-serialize (RUSTSEC-2022-0004).
+        let unknown = |depth: usize| {
+            let lists = depth - 1;
+            format!("{{\"x\":{}{}}}", "[".repeat(lists), "]".repeat(lists))
+        };
+        // A level of transactions is three: the transaction, the list, the member of the list.
+        let nested = |levels: usize| {
+            let open = "{\"responses\":[{\"response_txn\":".repeat(levels);
+            format!("{open}{{}}{}", "}]}".repeat(levels))
+        };
+        for (body, depth) in [
+            (unknown(32), 32),
+            (unknown(5), 5),
+            (nested(10), 31),
+            (nested(2), 7),
+        ] {
+            assert!(decode(Rpc::Txn, 200, body.as_bytes(), depth).is_ok());
+            let error = decode(Rpc::Txn, 200, body.as_bytes(), depth - 1).unwrap_err();
+            let too_deep = AnswerError::Json(JsonError::TooDeep(depth - 1));
+            assert_eq!(error, too_deep, "{body}");
+        }
+        let renewal = br#"{"result":{"ID":"1","x":[[]]}}"#;
+        assert!(decode(Rpc::LeaseKeepAlive, 200, renewal, 4).is_ok());
+        let error = decode(Rpc::LeaseKeepAlive, 200, renewal, 3).unwrap_err();
+        assert_eq!(error, AnswerError::Json(JsonError::TooDeep(3)));
+        // serde_json follows no deeper than this.
+        assert!(decode(Rpc::Txn, 200, unknown(127).as_bytes(), 127).is_ok());
+        assert!(decode(Rpc::Txn, 200, nested(42).as_bytes(), 127).is_ok());
+    }
+
+    #[test]
+    fn of_an_error_no_more_is_kept_than_is_shown() {
+        let body = |len: usize| format!(r#"{{"error":{{"message":"{}"}}}}"#, "m".repeat(len));
+        for (len, kept) in [(ERROR_BODY, ERROR_BODY), (ERROR_BODY + 1, ERROR_BODY)] {
+            let Err(AnswerError::Status(status)) =
+                frame::<crate::api::WatchResponse>(body(len).as_bytes())
+            else {
+                panic!("an error is read as one");
+            };
+            assert_eq!(status.message.len(), kept);
         }
     }
 

@@ -9,6 +9,7 @@ use core::marker::PhantomData;
 use std::collections::VecDeque;
 
 use super::answer::AnswerError;
+use super::answer::ERROR_BODY;
 use super::answer::frame;
 use super::answer::status_of;
 use crate::api::Message;
@@ -20,9 +21,6 @@ use crate::error::JsonError;
 use crate::error::Limit;
 use crate::error::ProtocolError;
 use crate::error::Status;
-
-/// How many bytes of a refused stream's body are kept for its error.
-const ERROR_BODY: usize = 16 * 1024;
 
 /// Reads the body of a stream.
 ///

@@ -39,5 +39,5 @@ pub use request::{ApiPrefix, Gateway};
 pub use snapshot::{SnapshotError, SnapshotPart, SnapshotReader};
 pub use watch_frames::{WatchFrames, WatchItem, WatchLimits};
 
-pub(crate) use answer::decode;
+pub(crate) use answer::{decode, most_of_body};
 pub(crate) use request::{Encoded, to_json};
