@@ -8,6 +8,7 @@ mod choice;
 mod etcd;
 mod failure;
 mod fetch;
+mod fuzz;
 mod measure;
 mod test;
 mod tour;
@@ -77,6 +78,12 @@ const COMMANDS: &[Command] = &[
         run: test::run,
     },
     Command {
+        name: "fuzz",
+        help: fuzz::HELP,
+        options: &["--seconds"],
+        run: fuzz::run,
+    },
+    Command {
         name: "measure",
         help: measure::HELP,
         options: &["--rounds", "--calls", "--etcd"],
@@ -101,6 +108,7 @@ Usage: cargo xtask COMMAND
 
   tour      see the client at work, on both runtimes
   test      run all tests against a real etcd
+  fuzz      feed the laws with bytes that nobody thought of
   measure   see how fast it is, next to the least a program could do
   etcd      run any command with an etcd server at hand
   fetch     find or fetch an etcd binary and print its path
