@@ -60,6 +60,9 @@
 pub mod http1;
 pub mod json;
 
+#[cfg(test)]
+mod linear;
+
 /// Where the first byte that `stop` holds for is.
 ///
 /// Blocks are looked at as a whole first, which compiles to vector instructions: most bytes of an
