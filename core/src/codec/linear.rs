@@ -11,15 +11,17 @@ use super::work;
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 fn read_one_by_one(bytes: &str) {
-    let mut limits = HttpLimits::default();
-    limits.head_bytes = usize::MAX;
-    limits.head_line_bytes = usize::MAX;
-    limits.header_count = usize::MAX;
-    limits.informational = usize::MAX;
-    limits.chunk_line_bytes = usize::MAX;
-    limits.chunk_overhead_bytes = usize::MAX;
-    limits.trailer_bytes = usize::MAX;
-    limits.trailer_count = usize::MAX;
+    let limits = HttpLimits {
+        head_bytes: usize::MAX,
+        head_line_bytes: usize::MAX,
+        header_count: usize::MAX,
+        informational: usize::MAX,
+        chunk_line_bytes: usize::MAX,
+        chunk_overhead_bytes: usize::MAX,
+        trailer_bytes: usize::MAX,
+        trailer_count: usize::MAX,
+        body_bytes: u64::MAX,
+    };
     let mut reader = Reader::new(limits);
     reader.expect(RequestMethod::Other);
     for byte in bytes.as_bytes().chunks(1) {
@@ -36,8 +38,10 @@ fn read_one_by_one(bytes: &str) {
 }
 
 fn split_one_by_one(bytes: &str) {
-    let mut limits = JsonLimits::default();
-    limits.depth = usize::MAX;
+    let limits = JsonLimits {
+        depth: usize::MAX,
+        ..JsonLimits::default()
+    };
     let mut splitter = Splitter::new(limits);
     for byte in bytes.as_bytes().chunks(1) {
         splitter.push(byte).expect("JSON");

@@ -238,9 +238,10 @@ impl Body<'_> {
     /// Refuses nesting beyond the bound, also in what is passed over. Whatever else is wrong is left
     /// to the parser, which says it better.
     fn check_depth(self) -> Result<(), JsonError> {
-        let mut limits = JsonLimits::default();
-        limits.depth = self.depth;
-        limits.frame_bytes = usize::MAX;
+        let limits = JsonLimits {
+            depth: self.depth,
+            frame_bytes: usize::MAX,
+        };
         match Splitter::new(limits).push(self.json) {
             Err(SplitError::Json(error @ JsonError::TooDeep(_))) => Err(error),
             _ => Ok(()),
