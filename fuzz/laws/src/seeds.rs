@@ -195,6 +195,8 @@ const MADE: &[(&str, &str, &[u8])] = &[
     ("config", "name", b"http://etcd-1.example:2379"),
     ("config", "v6", b"http://[::1]:2379/"),
     ("config", "secret", b"http://user:secret@h"),
+    // What stands before the @ stands behind it as well.
+    ("config", "secret-twice", b"secret@secret secret"),
     ("config", "prefix", b"/v3beta"),
     ("base64", "padded", b"Zm9vYg=="),
     ("base64", "loose", b"Zm9vYh=="),
