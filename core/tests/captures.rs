@@ -23,8 +23,8 @@ use etcd_core::Compact;
 use etcd_core::Defragment;
 use etcd_core::DeleteRange;
 use etcd_core::Downgrade;
-use etcd_core::Hash;
 use etcd_core::HashKv;
+use etcd_core::HashRequest;
 use etcd_core::HealthRequest;
 use etcd_core::Leader;
 use etcd_core::LeaseGrant;
@@ -362,7 +362,7 @@ impl Answer {
             "/v3/cluster/member/promote" => self.unary::<MemberPromote>(),
             "/v3/maintenance/alarm" => self.unary::<AlarmRequest>(),
             "/v3/maintenance/defragment" => self.unary::<Defragment>(),
-            "/v3/maintenance/hash" => self.unary::<Hash>(),
+            "/v3/maintenance/hash" => self.unary::<HashRequest>(),
             "/v3/maintenance/hashkv" => self.unary::<HashKv>(),
             "/v3/maintenance/transfer-leadership" => self.unary::<MoveLeader>(),
             "/v3/maintenance/downgrade" => self.unary::<Downgrade>(),

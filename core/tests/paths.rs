@@ -53,7 +53,7 @@ fn every_path_has_a_typed_call() {
         path::<AlarmRequest>(),
         path::<StatusRequest>(),
         path::<Defragment>(),
-        path::<Hash>(),
+        path::<HashRequest>(),
         path::<HashKv>(),
         path::<MoveLeader>(),
         path::<Downgrade>(),

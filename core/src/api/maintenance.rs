@@ -152,20 +152,20 @@ bare_request! {
     /// the same byte for byte; to compare what they hold, use [`HashKv`].
     ///
     /// ```
-    /// let json = serde_json::to_string(&etcd_core::Hash::new())?;
+    /// let json = serde_json::to_string(&etcd_core::HashRequest::new())?;
     /// assert_eq!(json, "{}");
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    Hash
+    HashRequest
 }
 
-call!(Hash => Hash(HashResponse) {
+call!(HashRequest => Hash(HashResponse) {
     fn is_read(&self) -> bool {
         true
     }
 });
 
-/// The answer to [`Hash`].
+/// The answer to [`HashRequest`].
 ///
 /// ```
 /// let answer: etcd_core::HashResponse = serde_json::from_str(r#"{"hash":4294967295}"#)?;

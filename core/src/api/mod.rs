@@ -66,8 +66,8 @@ pub use lease::{
 pub use lock::{Lock, LockResponse, Unlock, UnlockResponse};
 pub use maintenance::{
     Defragment, DefragmentResponse, Downgrade, DowngradeAction, DowngradeInfo, DowngradeResponse,
-    Hash, HashKv, HashKvResponse, HashResponse, MoveLeader, MoveLeaderResponse, StatusRequest,
-    StatusResponse,
+    HashKv, HashKvResponse, HashRequest, HashResponse, MoveLeader, MoveLeaderResponse,
+    StatusRequest, StatusResponse,
 };
 pub use observe::{Observe, ObserveResponse};
 pub use pages::{

@@ -2,7 +2,7 @@
 
 use etcd_core::{
     AlarmRequest, AuthDisable, AuthEnable, AuthStatus, Authenticate, Call, Campaign, Compact,
-    Defragment, DeleteRange, Downgrade, Hash, HashKv, HealthRequest, Leader, LeaseGrant,
+    Defragment, DeleteRange, Downgrade, HashKv, HashRequest, HealthRequest, Leader, LeaseGrant,
     LeaseKeepAlive, LeaseLeases, LeaseRevoke, LeaseTimeToLive, Livez, Lock, MemberAdd, MemberList,
     MemberPromote, MemberRemove, MemberUpdate, MetricsRequest, MoveLeader, Proclaim, Put, Range,
     Readyz, Resign, RoleAdd, RoleDelete, RoleGet, RoleGrantPermission, RoleList,
@@ -43,7 +43,7 @@ pub fn visit<V: Visitor>(name: &str, visitor: V) -> Option<V::Output> {
         "cluster/member/promote" => visitor.visit::<MemberPromote>(),
         "maintenance/alarm" => visitor.visit::<AlarmRequest>(),
         "maintenance/defragment" => visitor.visit::<Defragment>(),
-        "maintenance/hash" => visitor.visit::<Hash>(),
+        "maintenance/hash" => visitor.visit::<HashRequest>(),
         "maintenance/hash_kv" => visitor.visit::<HashKv>(),
         "maintenance/transfer-leadership" => visitor.visit::<MoveLeader>(),
         "maintenance/downgrade" => visitor.visit::<Downgrade>(),

@@ -134,7 +134,7 @@ survives_json! {
         .prop_map(|(header, version)| DowngradeResponse { header, version });
     bare_requests: Just((
         Defragment::new(),
-        Hash::new(),
+        HashRequest::new(),
         AuthEnable::new(),
         AuthDisable::new(),
         AuthStatus::new(),

@@ -366,7 +366,7 @@ fn of_the_upkeep_what_only_looks_is_a_read() {
     let reading: &[&dyn Fn() -> bool] = &[
         &|| MemberList::new().is_read(),
         &|| AlarmRequest::list().is_read(),
-        &|| Hash::new().is_read(),
+        &|| HashRequest::new().is_read(),
         &|| HashKv::new(0).is_read(),
         &|| Downgrade::validate("3.5").is_read(),
         &|| AuthStatus::new().is_read(),
