@@ -314,11 +314,11 @@ fn errors_of_both_dialects_are_read() {
         > put k v
         send 1: POST /v3/kv/put {"key":"k","value":"v"}
         > answer 1 404 404 page not found
-        call 6: Etcd, not applied: 404 page not found (NotFound)
+        call 6: Etcd, not applied: 404 page not found (NotFound): nothing answers at /v3/kv/put; etcd's gateway is off (start etcd with --enable-grpc-gateway=true; with a configuration file, etcd before 3.5 needs `enable-grpc-gateway: true` in it), or the API prefix is another, or this is not etcd's client port
         > put k v
         send 1: POST /v3/kv/put {"key":"k","value":"v"}
         > answer 1 502 <html>bad gateway</html>
-        call 7: Etcd, maybe applied: <html>bad gateway</html> (Unavailable)
+        call 7: Etcd, maybe applied: <html>bad gateway</html> (Unavailable): this is a web page and not etcd's answer; a proxy, or another server, is at this address
         > txn k v
         send 1: POST /v3/kv/txn {"success":[{"request_put":{"key":"k","value":"v"}}]}
         > answer 1 400 {"code":11,"message":"etcdserver: mvcc: required revision has been compacted"}
@@ -338,7 +338,7 @@ fn an_answer_that_is_not_the_calls_is_no_answer() {
         send 1: POST /v3/kv/put {"key":"k","value":"v"}
         > answer 1 200 {"header":5}
         close 1
-        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server sent bad JSON: invalid type: integer `5`, expected an object in `header` at line 1 column 11
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server sent bad JSON: invalid type: integer `5`, expected an object in `header`, at offset 10
         > get k
         > wait 30ms
         at 25.436596ms

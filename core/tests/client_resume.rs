@@ -374,7 +374,7 @@ fn a_server_without_the_gateway_ends_the_watch() {
         send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
         > answer 1 404 404 page not found
         close 1
-        watch 1: end: 404 page not found (NotFound)
+        watch 1: end: 404 page not found (NotFound): nothing answers at /v3/watch; etcd's gateway is off (start etcd with --enable-grpc-gateway=true; with a configuration file, etcd before 3.5 needs `enable-grpc-gateway: true` in it), or the API prefix is another, or this is not etcd's client port
         > wait 60s
         "#,
     );

@@ -82,7 +82,7 @@ fn where_the_version_is_not_told_the_server_decides() {
             > answer 1 {version}
             send 1: POST /v3/maintenance/hashkv {{}}
             > answer 1 404 Not Found
-            call 1: Etcd, not applied: Not Found (NotFound)
+            call 1: Etcd, not applied: Not Found (NotFound): the server does not know /v3/maintenance/hashkv; it is too old for this call, or the API prefix is another
             > hashkv
             send 1: POST /v3/maintenance/hashkv {{}}
             "#

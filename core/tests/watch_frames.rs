@@ -210,11 +210,11 @@ fn a_broken_frame_gives_what_was_whole_before_and_its_error() {
         ),
         (
             ",{\"kv\":{\"mod_revision\":\"6\",\"key\":\"*\"}}".into(),
-            "5+1 frame cannot be read: invalid value: text, expected padded base64 in `key` at 36",
+            "5+1 frame cannot be read: invalid value: text, expected padded base64 in `key`, at 35",
         ),
         (
             ",{\"kv\":{\"mod_revision\":\"6\",\"lease\":{}}}".into(),
-            "5+1 frame cannot be read: invalid type: map, expected an integer of 64 bits in `lease` at 37",
+            "5+1 frame cannot be read: invalid type: map, expected an integer of 64 bits in `lease`, at 36",
         ),
         (
             ",{\"prev_kv\":{\"mod_revision\":\"6\"},\"kv\":7}".into(),
@@ -242,15 +242,15 @@ fn a_broken_frame_gives_what_was_whole_before_and_its_error() {
         ),
         (
             format!(",{}],\"events\":[", e(6)),
-            "5+1 frame cannot be read: duplicate field `events` at 102",
+            "5+1 frame cannot be read: duplicate field `events`, at 101",
         ),
         (
             format!(",{}],\"watch_id\":\"8\"}}}}", e(6)),
-            "5+1 frame cannot be read: duplicate field `watch_id` at 104",
+            "5+1 frame cannot be read: duplicate field `watch_id`, at 103",
         ),
         (
             format!(",{}],\"fragment\":\"x\"}}}}", e(6)),
-            "5+1 frame cannot be read: invalid type: text, expected true or false in `fragment` at 108",
+            "5+1 frame cannot be read: invalid type: text, expected true or false in `fragment`, at 107",
         ),
         (
             format!(

@@ -360,7 +360,7 @@ impl JsonError {
             None => &text,
         };
         let mut ticks = what.rsplit('`').skip(1);
-        let field = ticks.next().filter(|_| what.contains('`'));
+        let field = ticks.next().filter(|_| what.ends_with('`'));
         Self::WrongShape {
             field: field.map(str::to_owned),
             offset,
