@@ -1,6 +1,7 @@
 //! What holds for every type of the api: its JSON, and the checks before sending.
 
 mod administration;
+mod base64;
 mod checks;
 mod forms;
 mod scanning;

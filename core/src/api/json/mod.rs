@@ -17,9 +17,7 @@ mod shapes;
 use core::fmt;
 use core::marker::PhantomData;
 
-use base64::Engine;
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde::de;
 use serde::ser;
@@ -85,7 +83,7 @@ pub(crate) fn from_slice<T: Message>(json: &[u8]) -> Result<T, serde_json::Error
 }
 
 /// The characters of the longest integers: the least `i64`, with its sign, and the largest `u64`.
-const LONGEST_INTEGER: usize = 20;
+pub(crate) const LONGEST_INTEGER: usize = 20;
 
 macro_rules! integer {
     ($($int:ty),*) => {$(
@@ -260,7 +258,7 @@ impl Json for Bytes {
     }
 
     fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(self, &STANDARD))
+        serializer.serialize_str(&STANDARD.encode_to_string(self))
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
@@ -277,7 +275,7 @@ impl Json for Bytes {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
-                let Ok(bytes) = STANDARD.decode(text) else {
+                let Ok(bytes) = STANDARD.decode_to_vec(text) else {
                     return Err(E::invalid_value(de::Unexpected::Other("text"), &self));
                 };
                 Ok(bytes.into())

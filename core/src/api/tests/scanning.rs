@@ -120,6 +120,122 @@ proptest! {
     }
 }
 
+/// An object of these members, with any white space, in any order and number.
+fn object(members: Vec<(&'static str, Vec<&'static str>)>) -> impl Strategy<Value = String> {
+    let member = prop::sample::select(members).prop_flat_map(|(name, values)| {
+        let space = || prop::sample::select(vec!["", "", "", "", " ", "\n\t", "\r "]);
+        let value = prop::sample::select(values);
+        (space(), space(), value, space()).prop_map(move |(before, between, value, after)| {
+            format!("{before}\"{name}\"{between}:{between}{value}{after}")
+        })
+    });
+    prop::collection::vec(member, 0..7).prop_map(|members| format!("{{{}}}", members.join(",")))
+}
+
+fn key_value_text() -> impl Strategy<Value = String> {
+    let bytes = vec![
+        r#""Zm9v""#,
+        r#""Zm9vMg==""#,
+        r#""Zm9vMg""#,
+        r#""""#,
+        r#""Zm9\u0076""#,
+        "null",
+        r#""Zm9v\n""#,
+        r#""AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA""#,
+        "7",
+    ];
+    let number = vec![
+        r#""7""#,
+        r#""-7""#,
+        r#""12345678""#,
+        r#""123456789""#,
+        r#""9223372036854775807""#,
+        r#""9223372036854775808""#,
+        r#""00000000000000000000000000001""#,
+        r#""1234567:""#,
+        r#""1234567/""#,
+        r#""1 ""#,
+        r#""""#,
+        "7",
+        "-7",
+        "7.0",
+        "1e3",
+        "null",
+        "true",
+        "{}",
+    ];
+    object(vec![
+        ("key", bytes.clone()),
+        ("create_revision", number.clone()),
+        ("mod_revision", number.clone()),
+        ("version", number.clone()),
+        ("value", bytes),
+        ("lease", number.clone()),
+        ("key\\u0020", number.clone()),
+        ("unknown", number),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn members_in_any_order_and_number_agree(json in key_value_text()) {
+        if let Some(scanned) = KeyValue::scan_whole(json.as_bytes()) {
+            let read = serde_json::from_str::<KeyValue>(&json);
+            prop_assert_eq!(Some(scanned), read.ok(), "{}", json);
+        }
+    }
+
+    #[test]
+    fn integers_of_any_length_agree(text in "-?[0-9]{0,22}[-0-9:/ ]?", far in any::<bool>()) {
+        // Near the end of the input integers are read in another way.
+        let space = if far { "          " } else { "" };
+        let json = format!(r#"{{"version":"{text}"}}{space}"#);
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let plain = plain && text.len() <= crate::api::json::LONGEST_INTEGER;
+        let value = text.parse::<i64>().ok().filter(|_| plain);
+        let scanned = KeyValue::scan_whole(json.as_bytes()).map(|kv| kv.version);
+        prop_assert_eq!(scanned, value, "{}", json);
+        let read = serde_json::from_str::<KeyValue>(&json).map(|kv| kv.version);
+        prop_assert_eq!(read.ok(), value, "{}", json);
+    }
+
+    #[test]
+    fn any_order_is_read_the_short_way(order in Just([0, 1, 2, 3, 4]).prop_shuffle(), space in " ?") {
+        let members = [
+            r#""key":"Zm9v""#,
+            r#""create_revision":"7""#,
+            r#""mod_revision":"123456789""#,
+            r#""version":"2""#,
+            r#""value":"YmFy""#,
+        ];
+        let text = order.map(|index| members[index]).join(&format!(",{space}"));
+        let json = format!("{{{text}}}");
+        let read = serde_json::from_str::<KeyValue>(&json).unwrap();
+        prop_assert_eq!(KeyValue::scan_whole(json.as_bytes()), Some(read), "{}", json);
+        // Each of them twice is once too often.
+        for member in members {
+            let json = format!("{{{text},{member}}}");
+            prop_assert_eq!(KeyValue::scan_whole(json.as_bytes()), None, "{}", json);
+        }
+    }
+}
+
+#[test]
+fn a_short_first_item_reserves_no_more_than_the_input_takes() {
+    let rest = r#",{"key":"Zm9v"}"#.repeat(1000);
+    let json = format!(r#"{{"kvs":[{{}}{rest}]}}"#);
+    let answer = RangeResponse::scan_whole(json.as_bytes()).unwrap();
+    assert_eq!(answer.kvs.len(), 1001);
+
+    let long = "A".repeat(100_000);
+    let json = format!(r#"{{"kvs":[{{}},{{"value":"{long}"}}]}}"#);
+    let answer = RangeResponse::scan_whole(json.as_bytes()).unwrap();
+    assert!(answer.kvs.capacity() * size_of::<KeyValue>() <= json.len() + size_of::<KeyValue>());
+}
+
 #[test]
 fn keys_and_values_share_one_allocation() {
     let json = br#"{"kvs":[{"key":"Zm9v","value":"YmFy"},{"key":"Zm9vMg==","value":"YmF6"}]}"#;
