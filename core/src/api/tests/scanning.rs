@@ -194,7 +194,7 @@ proptest! {
         let json = format!(r#"{{"version":"{text}"}}{space}"#);
         let digits = text.strip_prefix('-').unwrap_or(&text);
         let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let plain = plain && text.len() <= crate::api::json::LONGEST_INTEGER;
+        let plain = plain && text.len() <= json::LONGEST_INTEGER;
         let value = text.parse::<i64>().ok().filter(|_| plain);
         let scanned = KeyValue::scan_whole(json.as_bytes()).map(|kv| kv.version);
         prop_assert_eq!(scanned, value, "{}", json);

@@ -6,7 +6,6 @@
 
 use crate::codec::count_work;
 use crate::codec::find;
-use crate::codec::take;
 use crate::error::JsonError;
 
 /// How deep the bytes so far are nested, and whether they end inside a string.
@@ -85,44 +84,100 @@ impl Nesting {
 
     /// Takes bytes up to a stop. What cannot be taken is left, and is why it is broken.
     pub(super) fn scan(&mut self, input: &mut &[u8], stops: Stops) -> Result<Reached, Broken> {
+        let mut state = self.state;
+        let reached = self.scan_from(&mut state, input, stops);
+        self.state = state;
+        reached
+    }
+
+    /// As [`Nesting::scan`]; apart from the rest, so that state and input stay in registers.
+    fn scan_from(
+        &mut self,
+        state: &mut State,
+        input: &mut &[u8],
+        stops: Stops,
+    ) -> Result<Reached, Broken> {
+        let mut rest = *input;
         loop {
-            if self.state == State::String {
-                let plain = find(input, |byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-                take(input, plain.unwrap_or(input.len()));
+            if *state == State::String {
+                rest = after_plain(rest);
             }
-            let Some((&byte, rest)) = input.split_first() else {
+            let Some((&byte, after)) = rest.split_first() else {
+                *input = rest;
                 return Ok(Reached::More);
             };
             count_work(1);
-            match (&self.state, byte) {
-                (State::String, b'"') => self.state = State::Plain,
-                (State::String, b'\\') => self.state = State::Escape,
-                (State::Escape, 0x20..) => self.state = State::String,
-                (State::Plain, b'"') => self.state = State::String,
+            match (*state, byte) {
+                (State::String, b'"') => *state = State::Plain,
+                (State::String, b'\\') => *state = State::Escape,
+                (State::Escape, 0x20..) => *state = State::String,
+                (State::Plain, b'"') => *state = State::String,
                 (State::Plain, b'{' | b'[') => {
                     let around = self.closers.len();
                     if around >= stops.depth {
+                        *input = rest;
                         return Err(Broken::Json(JsonError::TooDeep(stops.depth)));
                     }
                     self.closers.push(if byte == b'{' { b'}' } else { b']' });
                     if around > 0 && around <= stops.shallow {
-                        *input = rest;
+                        *input = after;
                         return Ok(Reached::Opened);
                     }
                 }
                 (State::Plain, b'}' | b']') if self.closers.last() == Some(&byte) => {
                     self.closers.pop();
                     if self.closers.len() == stops.floor {
-                        *input = rest;
+                        *input = after;
                         return Ok(Reached::Ended);
                     }
                 }
+                (State::Plain, b',' | b':') => {}
                 (State::Plain, byte) if is_blank(byte) || is_plain(byte) => {}
-                _ => return Err(Broken::Byte(byte)),
+                _ => {
+                    *input = rest;
+                    return Err(Broken::Byte(byte));
+                }
             }
-            *input = rest;
+            rest = after;
         }
     }
+}
+
+/// What follows the bytes of a string that mean nothing but themselves.
+///
+/// Names and numbers are short: their end is found in the first words, before blocks begin to pay.
+fn after_plain(text: &[u8]) -> &[u8] {
+    const WORDS: usize = 4;
+    let mut rest = text;
+    for _ in 0..WORDS {
+        let Some((word, tail)) = rest.split_first_chunk::<8>() else {
+            break;
+        };
+        let plain = plain_bytes(u64::from_le_bytes(*word));
+        count_work(plain);
+        if plain < word.len() {
+            return rest.get(plain..).unwrap_or_default();
+        }
+        rest = tail;
+    }
+    let plain = find(rest, |byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    rest.get(plain.unwrap_or(rest.len())..).unwrap_or_default()
+}
+
+/// How many bytes of a word, from the lowest on, are neither quote, backslash nor control byte.
+///
+/// Subtracting from all bytes at once sets the upper bit of those that are too small. A borrow can
+/// only spoil the bytes above the first of them, and only the first is asked for.
+fn plain_bytes(word: u64) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let below = |word: u64, least: u64| word.wrapping_sub(least) & !word;
+    let stops =
+        below(word, each(0x20)) | below(word ^ each(b'"'), EACH) | below(word ^ each(b'\\'), EACH);
+    let bits = (stops & each(0x80)).trailing_zeros();
+    usize::try_from(bits / 8).unwrap_or(8)
 }
 
 /// Whitespace of JSON (RFC 8259 section 2).

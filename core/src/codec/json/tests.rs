@@ -345,3 +345,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_byte_stops_or_passes_alike_at_every_place_of_a_string() {
+    for byte in 0..=u8::MAX {
+        for place in [
+            0, 1, 6, 7, 8, 9, 15, 16, 30, 31, 32, 33, 62, 63, 64, 65, 100,
+        ] {
+            // What comes before may not hide it, and what is like it may not be taken for it.
+            for around in [b'a', b'#', b'!', b']', b'[', 0x20, 0x7f, 0x80, 0xa2, 0xff] {
+                let mut json = b"{\"".to_vec();
+                json.extend(vec![around; place]);
+                json.push(byte);
+                json.extend(vec![around; 9]);
+                json.extend_from_slice(b"\":1}");
+                let mut splitter = Splitter::new(JsonLimits::default());
+                let result = splitter.push(&json);
+                let refused = match byte {
+                    // The string ends, and what follows is a value or not.
+                    b'"' => matches!(around, b'#' | b'!' | b']' | 0x7f..),
+                    _ => byte < 0x20,
+                };
+                if around != b'[' || byte != b'"' {
+                    assert_eq!(
+                        result.is_err(),
+                        refused,
+                        "{byte:#x} at {place} in {around:#x}"
+                    );
+                }
+                if byte < 0x20 {
+                    let offset = 2 + place as u64;
+                    let expected = SplitError::Json(JsonError::UnexpectedByte { offset, byte });
+                    assert_eq!(result, Err(expected));
+                }
+            }
+        }
+    }
+}
