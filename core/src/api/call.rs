@@ -114,6 +114,22 @@ pub trait Call: Serialize {
         response.rpc() == Self::RPC
     }
 
+    /// The request as etcd's JSON: the text serde_json writes for it. The requests of this crate
+    /// write it in less time than serde_json.
+    ///
+    /// # Panics
+    ///
+    /// If `Serialize` fails, which it does for no request of this crate.
+    ///
+    /// ```
+    /// use etcd_core::{Call, Put};
+    ///
+    /// assert_eq!(Put::new("foo", "bar").to_json(), br#"{"key":"Zm9v","value":"YmFy"}"#);
+    /// ```
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("requests have string keys and serialize without failure")
+    }
+
     /// This call's answer, if that is what `response` is.
     ///
     /// ```
@@ -293,6 +309,10 @@ macro_rules! call {
             const RPC: $crate::api::Rpc = $crate::api::Rpc::$rpc;
 
             $($rest)*
+
+            fn to_json(&self) -> Vec<u8> {
+                $crate::api::json::to_vec(self)
+            }
 
             fn from_response(response: $crate::api::Response) -> Option<$response> {
                 match response {

@@ -271,7 +271,24 @@ impl Serialize for RoleGrantPermission {
 
 impl<'de> Deserialize<'de> for RoleGrantPermission {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json: GrantJson = Json::read("RoleGrantPermission", deserializer)?;
+        Json::read("RoleGrantPermission", deserializer)
+    }
+}
+
+impl Json for RoleGrantPermission {
+    fn is_zero(&self) -> bool {
+        false
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize(serializer)
+    }
+
+    fn read<'de, D: Deserializer<'de>>(
+        field: &'static str,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let json: GrantJson = Json::read(field, deserializer)?;
         Ok(Self {
             name: json.name,
             perm: json.perm.unwrap_or_default(),

@@ -3,6 +3,7 @@
 mod administration;
 mod base64;
 mod checks;
+mod emitting;
 mod forms;
 mod scanning;
 mod strategies;

@@ -11,6 +11,7 @@
 //! and is given to `deserialize_any` (serde_json's other methods quote before they ask the
 //! visitor), and every error names the field and no text.
 
+mod emit;
 mod scan;
 mod shapes;
 
@@ -22,6 +23,8 @@ use bytes::Bytes;
 use serde::de;
 use serde::ser;
 
+use emit::emit_integer;
+pub(crate) use emit::{emit_name, to_vec};
 pub(crate) use scan::{DEEPEST, Scan, scan};
 pub(crate) use shapes::{Name, Seen, message, names, one_of, position, read_name};
 
@@ -37,6 +40,13 @@ pub(crate) trait Json: Sized {
         field: &'static str,
         deserializer: D,
     ) -> Result<Self, D::Error>;
+
+    /// Appends the text that `write` would have serde_json write: the short way out, a property test
+    /// holds the two together.
+    fn emit(&self, out: &mut Vec<u8>) {
+        serde_json::to_writer(out, &Written(self))
+            .expect("a Vec takes all, and all names are text");
+    }
 
     /// Reads a plain value the short way, or gives up (see `scan`).
     fn scan(_scan: &mut Scan<'_>) -> Option<Self> {
@@ -132,6 +142,13 @@ macro_rules! integer {
                 deserializer.deserialize_any(Visitor(field))
             }
 
+            #[allow(unused_comparisons, reason = "one of the types has no sign")]
+            fn emit(&self, out: &mut Vec<u8>) {
+                // The size of the least i64 is an i64's only in wrapping.
+                let size = if *self < 0 { self.wrapping_neg() } else { *self };
+                emit_integer(*self < 0, size as u64, out);
+            }
+
             fn scan(scan: &mut Scan<'_>) -> Option<Self> {
                 let (negative, size) = scan.integer()?;
                 match negative {
@@ -201,6 +218,10 @@ impl Json for bool {
         }
 
         deserializer.deserialize_any(Visitor(field))
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if *self { b"true" } else { b"false" });
     }
 
     fn scan(scan: &mut Scan<'_>) -> Option<Self> {
@@ -285,6 +306,15 @@ impl Json for Bytes {
         deserializer.deserialize_any(Visitor(field))
     }
 
+    fn emit(&self, out: &mut Vec<u8>) {
+        // With room for what comes after, or that would make a large request move once more.
+        let len = STANDARD.encoded_length(self.len());
+        out.reserve(len.saturating_add(128));
+        out.push(b'"');
+        STANDARD.encode_append(self, out);
+        out.push(b'"');
+    }
+
     fn scan(scan: &mut Scan<'_>) -> Option<Self> {
         scan.bytes()
     }
@@ -308,6 +338,13 @@ impl<T: Json> Json for Option<T> {
         deserializer: D,
     ) -> Result<Self, D::Error> {
         T::read(field, deserializer).map(Some)
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        match self {
+            Some(value) => value.emit(out),
+            None => out.extend_from_slice(b"null"),
+        }
     }
 
     fn scan(scan: &mut Scan<'_>) -> Option<Self> {
@@ -351,6 +388,17 @@ impl<T: Json> Json for Vec<T> {
         }
 
         deserializer.deserialize_any(Visitor(field, PhantomData))
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (index, item) in self.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            item.emit(out);
+        }
+        out.push(b']');
     }
 
     fn scan(scan: &mut Scan<'_>) -> Option<Self> {

@@ -220,7 +220,7 @@ impl<'a> Scan<'a> {
                 .checked_mul(3)?;
             self.arena = BytesMut::with_capacity(most_of_all);
         }
-        // Zeroed piece by piece, so that it is still in the cache when it is written to.
+        // The decoder needs a place that is there already; only what it may use is zeroed.
         self.arena.resize(most, 0);
         let len = STANDARD.decode(text, self.arena.as_out()).ok()?.len();
         let bytes = self.arena.split_to(len).freeze();

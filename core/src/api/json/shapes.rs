@@ -192,6 +192,15 @@ macro_rules! message {
                 deserializer.deserialize_any(Visitor(field))
             }
 
+            fn emit(&self, out: &mut Vec<u8>) {
+                out.push(b'{');
+                $(if !$crate::api::json::Json::is_zero(&self.$($field).+) {
+                    $crate::api::json::emit_name(concat!("\"", $json, "\":"), out);
+                    $crate::api::json::Json::emit(&self.$($field).+, out);
+                })*
+                out.push(b'}');
+            }
+
             #[allow(unused_mut, unused_variables, reason = "some messages have no fields")]
             fn scan(scan: &mut $crate::api::json::Scan<'_>) -> Option<Self> {
                 #[allow(dead_code, reason = "some messages have no fields")]
@@ -318,6 +327,17 @@ macro_rules! one_of {
                 deserializer.deserialize_any(Visitor(field))
             }
 
+            fn emit(&self, out: &mut Vec<u8>) {
+                out.push(b'{');
+                match self {
+                    $(Self::$variant(value) => {
+                        $crate::api::json::emit_name(concat!("\"", $json, "\":"), out);
+                        $crate::api::json::Json::emit(value, out);
+                    })*
+                }
+                out.push(b'}');
+            }
+
             fn scan(scan: &mut $crate::api::json::Scan<'_>) -> Option<Self> {
                 if !scan.open()? {
                     return None;
@@ -366,6 +386,12 @@ macro_rules! names {
             ) -> Result<Self, D::Error> {
                 const VALUES: &[($name, &str, u64)] = &[$(($name::$variant, $json, $number)),*];
                 $crate::api::json::read_name(field, deserializer, VALUES)
+            }
+
+            fn emit(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(match self {
+                    $(Self::$variant => concat!("\"", $json, "\"").as_bytes(),)*
+                });
             }
 
             fn scan(scan: &mut $crate::api::json::Scan<'_>) -> Option<Self> {

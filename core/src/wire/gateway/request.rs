@@ -322,7 +322,7 @@ impl Encoded {
         match route(C::RPC) {
             Route::Post(_) => Self {
                 rpc: C::RPC,
-                body: to_json(call),
+                body: call.to_json().into(),
                 query: String::new(),
                 needs: call.needs(),
                 accepts: C::accepts,
