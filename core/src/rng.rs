@@ -24,6 +24,12 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// A time from nothing to just under `span`, each as likely.
+    pub(crate) fn below(&mut self, span: Duration) -> Duration {
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.next_u64() % nanos.max(1))
+    }
+
     /// `wait` changed by up to a tenth in either direction (rule R-6).
     pub(crate) fn jitter(&mut self, wait: Duration) -> Duration {
         let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
@@ -50,6 +56,14 @@ mod tests {
         }
         assert_eq!(rng.jitter(Duration::ZERO), Duration::ZERO);
         let _ = rng.jitter(Duration::MAX);
+    }
+
+    #[test]
+    fn a_time_below_nothing_is_nothing() {
+        let mut rng = Rng::new(7);
+        assert_eq!(rng.below(Duration::ZERO), Duration::ZERO);
+        assert!((0..100).all(|_| rng.below(Duration::from_nanos(3)).as_nanos() < 3));
+        let _ = rng.below(Duration::MAX);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use etcd_core::CallOptions;
 use etcd_core::Client;
 use etcd_core::Config;
 use etcd_core::ConnId;
+use etcd_core::Credentials;
 use etcd_core::Event;
 use etcd_core::Instant;
 use etcd_core::LeaseKeepAlive;
@@ -148,7 +149,8 @@ enum Input {
     Shutdown,
 }
 
-fn config() -> Config {
+/// Every other client has a password.
+fn config(seed: u64) -> Config {
     let mut config = Config::new(["a", "b"]).expect("two endpoints");
     config.max_connections = 2;
     config.max_watches_per_connection = 3;
@@ -160,6 +162,11 @@ fn config() -> Config {
     config.limits.streams = 4;
     config.limits.stream_buffer_bytes = 1500;
     config.snapshot_idle_timeout = Duration::from_secs(3);
+    if seed % 2 == 1 {
+        let credentials = Credentials::password("root", "p").expect("they are not empty");
+        config.set_credentials(credentials).expect("no header");
+        config.token_ttl = Duration::from_secs(10);
+    }
     config
 }
 
@@ -177,7 +184,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         Self {
-            client: Client::new(config(), seed, Instant::ZERO),
+            client: Client::new(config(seed), seed, Instant::ZERO),
             outputs: Vec::new(),
             calls: Vec::new(),
             given: Vec::new(),

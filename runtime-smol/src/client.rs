@@ -11,6 +11,7 @@ use etcd_core::Call;
 use etcd_core::CallOptions;
 use etcd_core::Config;
 use etcd_core::ConfigError;
+use etcd_core::Credentials;
 use etcd_core::Error;
 use etcd_core::Stats;
 use etcd_core::Watch;
@@ -211,6 +212,23 @@ impl Client {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.handle.shared.lock().core.stats()
+    }
+
+    /// Brings other credentials for all clones, or takes them away: a new password, or a token that was
+    /// got elsewhere. Open watches go on.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// use etcd_smol::{Client, Credentials};
+    ///
+    /// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// client.set_credentials(Some(Credentials::password("root", "swordfish")?));
+    /// # Ok::<(), etcd_smol::ConfigError>(()) });
+    /// ```
+    pub fn set_credentials(&self, credentials: Option<Credentials>) {
+        self.handle
+            .shared
+            .visit(|state, now| state.core.set_credentials(now, credentials));
     }
 
     /// Ends everything now, on all clones: calls under way and later ones end with `Unavailable`,

@@ -72,8 +72,8 @@ pub use etcd_core;
 pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
-    Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Diagnosis, Endpoint,
-    Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
+    Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
+    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
     NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
     Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
 };

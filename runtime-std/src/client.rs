@@ -13,6 +13,7 @@ use etcd_core::Call;
 use etcd_core::CallOptions;
 use etcd_core::Config;
 use etcd_core::ConfigError;
+use etcd_core::Credentials;
 use etcd_core::Error;
 use etcd_core::Instant;
 use etcd_core::Stats;
@@ -216,6 +217,22 @@ impl Client {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.handle.shared().lock().core.stats()
+    }
+
+    /// Brings other credentials for all clones, or takes them away: a new password, or a token that was
+    /// got elsewhere. Open watches go on.
+    ///
+    /// ```
+    /// use etcd_std::{Client, Credentials};
+    ///
+    /// let client = Client::connect(["http://127.0.0.1:2379"])?;
+    /// client.set_credentials(Some(Credentials::password("root", "swordfish")?));
+    /// # Ok::<(), etcd_std::ConfigError>(())
+    /// ```
+    pub fn set_credentials(&self, credentials: Option<Credentials>) {
+        self.handle
+            .shared()
+            .command(|state, now| state.core.set_credentials(now, credentials));
     }
 
     /// Ends everything now, for all clones: calls under way end as unavailable, watches with

@@ -21,6 +21,9 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    auth: a_wrong_password_is_refused_and_a_right_one_is_not,
+        a_user_may_do_what_its_roles_allow, a_watch_is_created_after_its_token_expired,
+        a_restart_that_loses_the_tokens_is_survived, auth_may_be_turned_off_and_on_under_way;
     kv: what_is_put_is_read, ranges_are_read_in_every_way, deletes_tell_what_was_there,
         keys_and_values_are_any_bytes, compacted_revisions_are_refused;
     txn: every_compare_decides, one_branch_is_done_at_one_revision, transactions_nest;

@@ -88,6 +88,8 @@ struct Pending {
     maybe_applied: bool,
     /// What ended the last attempt.
     last_cause: Option<Cause>,
+    /// How many new tokens were asked for because of it.
+    refreshes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,8 @@ enum Owner {
     User,
     /// The connection whose server's version is asked for.
     VersionOf(ConnId),
+    /// The client itself, for its token.
+    Login,
 }
 
 impl Pending {
@@ -120,6 +124,7 @@ impl Pending {
             attempts: 0,
             maybe_applied: false,
             last_cause: None,
+            refreshes: 0,
         }
     }
 }
@@ -152,6 +157,36 @@ impl Calls {
 
     fn pop_waiting(&mut self, lane: Lane) -> Option<CallId> {
         self.queues.get_mut(&lane)?.pop_front()
+    }
+
+    /// Whether a call needs a token: all but the one for a token, and pages beside the gateway.
+    fn takes_token(&self, id: CallId) -> bool {
+        self.table
+            .get(&id)
+            .is_some_and(|call| call.request.rpc != Rpc::Authenticate && call.request.is_post())
+    }
+
+    /// Whether a call that needs a token waits in a lane.
+    pub(super) fn has_token_takers(&self, lane: Lane) -> bool {
+        let queue = self.queues.get(&lane);
+        queue.is_some_and(|queue| queue.iter().any(|id| self.takes_token(*id)))
+    }
+
+    /// Takes those out of their line.
+    pub(super) fn take_token_takers(&mut self, lane: Lane) -> Vec<CallId> {
+        let queue = self.queues.remove(&lane).unwrap_or_default();
+        let (taken, left): (VecDeque<_>, VecDeque<_>) =
+            queue.into_iter().partition(|id| self.takes_token(*id));
+        self.queues.insert(lane, left);
+        taken.into()
+    }
+
+    /// Puts a call at the front of its line.
+    pub(super) fn put_first(&mut self, id: CallId) {
+        if let Some(call) = self.table.get_mut(&id) {
+            call.state = State::Waiting;
+            self.queues.entry(call.lane).or_default().push_front(id);
+        }
     }
 }
 
@@ -293,6 +328,30 @@ impl Client {
         self.add_call(id, pending);
     }
 
+    /// Puts the client's own call for a token in line; where others wait for it, before all of them.
+    pub(super) fn call_login(
+        &mut self,
+        deadline: Instant,
+        request: Encoded,
+        is_awaited: bool,
+    ) -> CallId {
+        let id = self.next_call_id();
+        let pending = Pending {
+            owner: Owner::Login,
+            ..Pending::new(request, Class::Read, Lane::Calls, deadline)
+        };
+        self.add_call(id, pending);
+        if let Some(queue) = self
+            .calls
+            .queues
+            .get_mut(&Lane::Calls)
+            .filter(|_| is_awaited)
+        {
+            queue.rotate_right(1);
+        }
+        id
+    }
+
     fn add_call(&mut self, id: CallId, pending: Pending) {
         if let Some(deadline) = pending.deadline {
             self.timers.arm(deadline, Timer::Call(id));
@@ -329,6 +388,7 @@ impl Client {
     }
 
     fn place_lane(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
+        self.hold_calls(now, lane, at);
         while self.calls.waiting(lane) > 0 {
             let Some(conn) = self.take_idle(now, lane, at) else {
                 break;
@@ -378,6 +438,7 @@ impl Client {
 
     /// Sends a call on a connection, or first asks there what the server is.
     fn start_call(&mut self, now: Instant, id: CallId, conn_id: ConnId) {
+        self.give_token(conn_id);
         let Some(call) = self.calls.table.get_mut(&id) else {
             return;
         };
@@ -426,10 +487,18 @@ impl Client {
     /// Gives waiting renewals to the one connection for them.
     pub(super) fn place_renewals(&mut self, now: Instant) {
         while self.calls.waiting(Lane::Renewals) > 0 {
+            let renewals = |conn: &Conn| conn.lane == Lane::Renewals;
+            let is_left =
+                |conn: &Conn| renewals(conn) && conn.wire.is_idle() && !self.auth.is_newest(conn);
+            let left = self.conns.iter().find(|(_, conn)| is_left(conn));
+            if let Some(id) = left.map(|(id, _)| *id) {
+                self.conn_lost(now, id, CloseReason::Idle);
+                continue;
+            }
             let found = self
                 .conns
                 .iter()
-                .find(|(_, conn)| conn.lane == Lane::Renewals);
+                .find(|(_, conn)| renewals(conn) && self.auth.is_newest(conn));
             let conn = match found {
                 Some((id, conn))
                     if conn.is_open()
@@ -442,7 +511,12 @@ impl Client {
                 }
                 Some((id, _)) => *id,
                 None if self.may_open(Lane::Renewals) => {
-                    self.open_conn(now, Lane::Renewals, self.endpoints.current())
+                    let at = self.endpoints.current();
+                    self.hold_calls(now, Lane::Renewals, at);
+                    if self.calls.waiting(Lane::Renewals) == 0 {
+                        return;
+                    }
+                    self.open_conn(now, Lane::Renewals, at)
                 }
                 None => return,
             };
@@ -464,7 +538,13 @@ impl Client {
         let call = self.calls.table.get_mut(&id);
         let asking = call.is_some_and(|call| matches!(call.state, State::Asking(_)));
         let mut of_use = false;
+        let mut carried = None;
         if let Some(conn) = self.conns.get_mut(&conn_id) {
+            carried = Some((conn.endpoint, conn.token));
+            let was_refused = matches!(&result, Err(status) if status.needs_new_token());
+            if !was_refused && !asking && self.calls.takes_token(id) {
+                self.auth.handle_taken(conn);
+            }
             match &result {
                 Ok(Response::Version(answer)) => {
                     conn.server = ServerVersion::told(Some(&answer.etcdserver));
@@ -502,10 +582,11 @@ impl Client {
         };
         let result = result.and_then(lease_is_there).map_err(|status| {
             let applied = match call.class.applied_with(call.request.rpc, &status) {
-                Applied::No if call.maybe_applied => Applied::Maybe,
+                _ if call.maybe_applied => Applied::Maybe,
+                _ if status.needs_new_token() => Applied::No,
                 applied => applied,
             };
-            Error::Etcd { status, applied }
+            self.auth.error(status, applied)
         });
         let result = result.and_then(|response| {
             if (call.request.accepts)(&response) {
@@ -516,7 +597,66 @@ impl Client {
                 applied: call.class.applied_without_answer(Sent::All),
             })
         });
+        if let (Err(error), Some((at, token))) = (&result, carried) {
+            if let Some(status) = error.status() {
+                if self.call_refused(now, id, at, token, status) {
+                    return self.call_again(now, id);
+                }
+            }
+        }
         self.finish_call(id, result);
+    }
+
+    /// Whether a refused call is made again with another token. It certainly was not done (rule R-4,
+    /// guarantee G41).
+    fn call_refused(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        at: EndpointIndex,
+        token: u64,
+        status: &Status,
+    ) -> bool {
+        if !status.needs_new_token() || !self.calls.takes_token(id) {
+            return false;
+        }
+        let found = self.calls.table.get(&id);
+        let Some((attempts, mut refreshes)) = found.map(|call| (call.attempts, call.refreshes))
+        else {
+            return false;
+        };
+        let again = self.token_refused(now, at, token, status, &mut refreshes);
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            call.refreshes = refreshes;
+        }
+        again && attempts < self.config.max_attempts
+    }
+
+    /// Puts a call that was sent back at the front of its line.
+    fn call_again(&mut self, now: Instant, id: CallId) {
+        self.calls.put_first(id);
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            if let (None, Some(within)) = (call.deadline, call.sent_within) {
+                call.deadline = Some(now + within);
+                self.timers.arm(now + within, Timer::Call(id));
+            }
+        }
+    }
+
+    /// Ends a call that was not under way.
+    pub(super) fn fail_call(&mut self, id: CallId, error: Error) {
+        let maybe = self
+            .calls
+            .table
+            .get(&id)
+            .is_some_and(|call| call.maybe_applied);
+        let error = match error {
+            Error::Auth { status, .. } | Error::Etcd { status, .. } if maybe => {
+                self.auth.error(status, Applied::Maybe)
+            }
+            error => error,
+        };
+        self.finish_call(id, Err(error));
     }
 
     /// What the server is, is known as well as can be: the call goes on, on the same connection if that
@@ -537,6 +677,17 @@ impl Client {
         // The last started first, so that at the queue's front their order is as it was.
         for stream in conn.wire.streams().into_iter().rev() {
             let id = CallId::new(stream.0);
+            if let CloseReason::Status(status) = reason {
+                if self.call_refused(now, id, conn.endpoint, conn.token, status) {
+                    self.call_again(now, id);
+                    continue;
+                }
+                if status.needs_new_token() {
+                    let error = self.auth.error(status.clone(), Applied::No);
+                    self.fail_call(id, error);
+                    continue;
+                }
+            }
             let Some(call) = self.calls.table.get_mut(&id) else {
                 continue;
             };
@@ -596,7 +747,10 @@ impl Client {
         };
         let error = match open {
             None => {
-                let gate = self.gates.get(&call.lane);
+                // What waits for a token waits for the login, which is among the calls.
+                let parked = self.auth.parked.contains(&id);
+                let lane = if parked { Lane::Calls } else { call.lane };
+                let gate = self.gates.get(&lane);
                 let refused = gate.and_then(|gate| gate.last_error.clone());
                 let has_conn = self
                     .conns
@@ -608,6 +762,10 @@ impl Client {
                     .or_else(|| refused.map(Cause::ConnectFailed))
                 {
                     Some(cause) => Error::Unavailable { cause, applied },
+                    None if parked => Error::Timeout {
+                        phase: Phase::Token,
+                        applied,
+                    },
                     None if has_conn => Error::Timeout {
                         phase: Phase::Queue,
                         applied,
@@ -674,10 +832,12 @@ impl Client {
                     queue.remove(position);
                 }
             }
+            self.auth.parked.remove(&id);
         }
         match call.owner {
             Owner::User => self.tell_answer(id, result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
+            Owner::Login => self.auth.handle_answer(id, result),
         }
     }
 

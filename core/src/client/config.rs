@@ -5,6 +5,7 @@ use core::time::Duration;
 use http::HeaderName;
 use http::HeaderValue;
 
+use super::auth::Credentials;
 use super::endpoint::Endpoint;
 use crate::codec::http1::HttpLimits;
 use crate::error::ConfigError;
@@ -30,6 +31,11 @@ pub struct Config {
     pub api_prefix: ApiPrefix,
     /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Who the client is. Set by [`Config::set_credentials`].
+    pub(crate) credentials: Option<Credentials>,
+    /// How long servers keep a token that is not used: their `--auth-token-ttl`, 300 s by default. One
+    /// that was idle for three to four fifths of it is replaced when it is used next (rule A-7).
+    pub token_ttl: Duration,
     /// How long opening one connection may take, name look-up included. 2 s: less than half of a
     /// read's deadline, so that a second endpoint is tried within it.
     pub connect_timeout: Duration,
@@ -141,6 +147,8 @@ impl Config {
             endpoints,
             api_prefix: ApiPrefix::default(),
             headers: Vec::new(),
+            credentials: None,
+            token_ttl: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(2),
             read_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(8),
@@ -155,12 +163,39 @@ impl Config {
         })
     }
 
+    /// Says who the client is: a user with a password, or a token. At the same time there is only
+    /// one of them; the last one counts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::BadHeader`] where a header that carries a token was added: it cannot be told
+    /// which one is meant.
+    ///
+    /// ```
+    /// use etcd_core::{Config, Credentials};
+    ///
+    /// let mut config = Config::new(["127.0.0.1:2379"])?;
+    /// config.set_credentials(Credentials::password("root", "swordfish")?)?;
+    /// assert!(config.add_header("Authorization", "a-token").is_err());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn set_credentials(&mut self, credentials: Credentials) -> Result<(), ConfigError> {
+        let carries_token = |(name, _): &&(HeaderName, _)| TOKENS.contains(&name.as_str());
+        if let Some((name, _)) = self.headers.iter().find(carries_token) {
+            return Err(ConfigError::BadHeader {
+                name: name.as_str().to_owned(),
+            });
+        }
+        self.credentials = Some(credentials);
+        Ok(())
+    }
+
     /// Adds a header to every request. Its value is marked as one that is never shown.
     ///
     /// # Errors
     ///
     /// [`ConfigError::BadHeader`] where name or value has bytes that no header may have, or where
-    /// the client sets that header itself.
+    /// the client sets that header itself, as it does `Authorization` once it has credentials.
     ///
     /// ```
     /// use etcd_core::Config;
@@ -186,7 +221,8 @@ impl Config {
             name: name.to_owned(),
         };
         let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
-        if OURS.contains(&parsed.as_str()) {
+        let is_token = self.credentials.is_some() && TOKENS.contains(&parsed.as_str());
+        if is_token || OURS.contains(&parsed.as_str()) {
             return Err(bad());
         }
         let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
@@ -195,6 +231,9 @@ impl Config {
         Ok(())
     }
 }
+
+/// Headers in which etcd looks for a token; the second wins (gateway.md 4.4).
+const TOKENS: [&str; 2] = ["authorization", "grpc-metadata-token"];
 
 impl Default for Limits {
     fn default() -> Self {

@@ -33,10 +33,13 @@ impl Client {
         let id = ConnId::new(self.next_conn);
         self.next_conn += 1;
         let endpoint = self.endpoints.get(at).clone();
+        self.wire.gateway.set_token(self.auth.header(at));
         let wire = Wire::open(lane.purpose(), &self.wire, endpoint.authority());
         let deadline = now + self.config.connect_timeout;
         self.timers.arm(deadline, Timer::Connect(id));
-        self.conns.insert(id, Conn::new(at, lane, wire, deadline));
+        let mut conn = Conn::new(at, lane, wire, deadline);
+        conn.token = self.auth.generation(at);
+        self.conns.insert(id, conn);
         self.outputs
             .push_back(Output::Connect { conn: id, endpoint });
         id
@@ -103,12 +106,17 @@ impl Client {
         if lived_long(now, &conn) {
             self.gates.entry(conn.lane).or_default().handle_success();
         }
-        if is_failure(&conn, &reason) {
+        let is_about_token =
+            matches!(&reason, CloseReason::Status(status) if self.auth.can_mend(status));
+        // A server that confirms watches and then breaks off would be asked without end.
+        let is_about_token = is_about_token && conn.wire.answered_creates() == 0;
+        if is_failure(&conn, &reason) && !is_about_token {
+            self.auth.handle_lost(now, conn.endpoint);
             self.lane_failed(now, &conn, &reason);
         }
         match conn.lane.purpose() {
             Purpose::Calls | Purpose::Renewals => self.calls_lost(now, &conn, &reason),
-            Purpose::Watches => self.watches_lost(&conn, &reason),
+            Purpose::Watches => self.watches_lost(now, &conn, &reason),
             Purpose::Stream => self.stream_lost(now, &conn, &reason),
         }
     }
@@ -170,7 +178,7 @@ impl Client {
                 WireEvent::Answered { stream, result } => {
                     self.call_answered(now, id, stream, result);
                 }
-                WireEvent::Streamed { stream, said } => self.stream_event(stream, said),
+                WireEvent::Streamed { stream, said } => self.stream_event(now, stream, said),
                 event => self.watch_event(now, id, event),
             }
         }
@@ -181,6 +189,13 @@ impl Client {
             Some(reason) => self.conn_lost(now, id, reason),
             // Only now: as long as there are events, a watch may have its end among them.
             None if conn.lane == Lane::Watches && conn.wire.is_idle() => {
+                self.conn_lost(now, id, CloseReason::Idle);
+            }
+            // Another one takes the renewals to come, with a newer token.
+            None if conn.lane == Lane::Renewals
+                && conn.wire.is_idle()
+                && !self.auth.is_newest(conn) =>
+            {
                 self.conn_lost(now, id, CloseReason::Idle);
             }
             None => {

@@ -3,7 +3,7 @@
 //! A [`Client`] has these kinds of methods:
 //!
 //! * commands of the user: `call`, `watch`, `snapshot`, `observe`, `cancel_*`, `request_progress`,
-//!   `shutdown`;
+//!   `set_credentials`, `shutdown`;
 //! * `handle_*`: what happened outside, told by the driver;
 //! * `poll_*`: what is to be done, taken by the driver; any number of inputs may go in before;
 //! * getters: `transmit`, `stats`.
@@ -19,8 +19,9 @@
 //!
 //! The client knows endpoints, connections, deadlines, attempts and positions; it knows no byte
 //! format. `calls` holds unary calls and renewals, `watch` the watches, `streams` snapshots and
-//! observations, `conns` the connections all of them run on.
+//! observations, `conns` the connections all of them run on, `auth` the tokens they carry.
 
+mod auth;
 mod calls;
 mod config;
 mod conns;
@@ -36,12 +37,14 @@ mod watch;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+pub use self::auth::Credentials;
 pub use self::config::{Config, Limits};
 pub use self::endpoint::Endpoint;
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
 
+use self::auth::Auth;
 use self::calls::Calls;
 use self::endpoint::Endpoints;
 use self::pool::Gate;
@@ -105,6 +108,7 @@ pub struct Client {
     calls: Calls,
     watches: Watches,
     streams: Streams,
+    auth: Auth,
     outputs: VecDeque<Output>,
     stats: Stats,
     /// The number the next id gets, for each kind.
@@ -131,7 +135,6 @@ impl Client {
     /// ```
     #[must_use]
     pub fn new(config: Config, seed: u64, now: Instant) -> Self {
-        let _ = now;
         let mut rng = Rng::new(seed);
         let gateway = Gateway::new()
             .with_prefix(config.api_prefix.clone())
@@ -156,6 +159,7 @@ impl Client {
                 json,
                 revision_bytes: config.limits.revision_bytes,
             },
+            auth: Auth::new(config.credentials.clone(), now),
             config,
             rng,
             conns: BTreeMap::new(),
@@ -345,6 +349,7 @@ impl Client {
                 Timer::Call(call) => self.call_timed_out(now, call),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
+                Timer::Login => self.login_is_due(),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
                 Timer::Stream(stream) => self.stream_timed_out(now, stream),
                 Timer::Retry(lane) => {
@@ -423,9 +428,13 @@ impl Client {
         if self.is_shut_down {
             return;
         }
+        self.finish_login(now);
         self.place_calls(now);
         self.place_renewals(now);
         self.place_watches(now);
         self.place_streams(now);
+        if self.login_started() {
+            self.place_calls(now);
+        }
     }
 }

@@ -41,7 +41,7 @@ impl CallOptions {
     }
 
     /// Asks this endpoint and no other: for what is about one member, such as its status. It need
-    /// not be among the configured ones.
+    /// not be among the configured ones; a token is sent there all the same, a password never.
     ///
     /// ```
     /// use etcd_core::CallOptions;

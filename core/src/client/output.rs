@@ -259,6 +259,8 @@ pub struct Stats {
     pub requests: u64,
     /// Attempts of calls after the first.
     pub retries: u64,
+    /// Tokens got for a user's name and password.
+    pub refreshes: u64,
     /// Watches and observations taken up again on another connection.
     pub resumes: u64,
     /// Bytes received.

@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     Connect(ConnId),
     /// A server has to have confirmed a watch.
     Created(ConnId),
+    /// Those who wait for a token may ask for one again.
+    Login,
     /// A watch has to have been confirmed for the first time.
     WatchOpen(WatchId),
     /// A snapshot has to have come to its next step, or to its end.

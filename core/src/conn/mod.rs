@@ -58,6 +58,8 @@ pub(crate) struct Conn {
     pub(crate) endpoint: EndpointIndex,
     pub(crate) lane: Lane,
     pub(crate) wire: Wire,
+    /// Which token its requests carry, of those the client had; 0 is none.
+    pub(crate) token: u64,
     state: State,
     /// When it was opened or a stream of it last ended; meaningful while open.
     pub(crate) last_used: Instant,
@@ -119,6 +121,7 @@ impl Conn {
             endpoint,
             lane,
             wire,
+            token: 0,
             state: State::Opening { deadline },
             last_used: Instant::ZERO,
             told: false,

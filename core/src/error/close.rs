@@ -543,6 +543,11 @@ pub enum ConfigError {
         /// The prefix as given.
         prefix: String,
     },
+    /// The credentials cannot be used. The text never has a part of them.
+    BadCredentials {
+        /// What is wrong with them.
+        reason: &'static str,
+    },
     /// A header cannot be sent: its name or value has forbidden bytes, or the client sets it itself.
     BadHeader {
         /// The header's name as given.
@@ -566,6 +571,7 @@ impl fmt::Display for ConfigError {
             Self::BadApiPrefix { prefix } => {
                 write!(f, "api prefix {prefix:?} is not of the form /v3")
             }
+            Self::BadCredentials { reason } => write!(f, "credentials are not usable: {reason}"),
             Self::BadHeader { name } => write!(f, "header {name:?} cannot be sent"),
         }
     }

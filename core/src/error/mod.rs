@@ -63,6 +63,16 @@ pub enum Error {
         /// Whether the call may have had an effect all the same.
         applied: Applied,
     },
+    /// The server refused the credentials, or again and again the tokens it gave for them. Check
+    /// name and password, or bring a new token. After a refused login, calls fail with it for a
+    /// while without asking again (rule A-6).
+    Auth {
+        /// What the server said.
+        status: Status,
+        /// Whether the call may have had an effect all the same. The refusal itself is certain
+        /// (guarantee G41): `Maybe` comes only from an earlier attempt whose answer was lost.
+        applied: Applied,
+    },
     /// The call's deadline passed. Give the call more time with its options, or find out why the
     /// server is slow.
     Timeout {
@@ -126,6 +136,7 @@ impl Error {
     pub const fn applied(&self) -> Applied {
         match self {
             Self::Etcd { applied, .. }
+            | Self::Auth { applied, .. }
             | Self::Timeout { applied, .. }
             | Self::Unavailable { applied, .. }
             | Self::Canceled { applied }
@@ -147,7 +158,7 @@ impl Error {
     #[must_use]
     pub const fn status(&self) -> Option<&Status> {
         match self {
-            Self::Etcd { status, .. } => Some(status),
+            Self::Etcd { status, .. } | Self::Auth { status, .. } => Some(status),
             _ => None,
         }
     }
@@ -157,6 +168,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Etcd { status, .. } => fmt::Display::fmt(status, f),
+            Self::Auth { status, .. } => write!(f, "credentials were refused: {status}"),
             Self::Timeout { phase, .. } => write!(f, "deadline passed while {phase}"),
             Self::Unavailable { cause, .. } => {
                 write!(f, "no endpoint could serve the call: {cause}")
@@ -189,7 +201,7 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Etcd { status, .. } => Some(status),
+            Self::Etcd { status, .. } | Self::Auth { status, .. } => Some(status),
             Self::Unavailable { cause, .. } => Some(cause),
             Self::Limit { limit, .. } => Some(limit),
             Self::Misuse(misuse) => Some(misuse),
@@ -212,6 +224,8 @@ impl core::error::Error for Error {
 pub enum Phase {
     /// A connection to be opened.
     Connect,
+    /// A token to send along.
+    Token,
     /// A connection to become free.
     Queue,
     /// Its bytes to be taken by the socket.
@@ -224,6 +238,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "waiting for a connection",
+            Self::Token => "waiting for a token",
             Self::Queue => "waiting for a free connection",
             Self::Send => "sending the request",
             Self::Answer => "waiting for the answer",

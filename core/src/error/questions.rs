@@ -128,7 +128,8 @@ impl Error {
             Self::Unavailable { cause, .. } => *cause != Cause::Shutdown,
             // Only too many calls at the same time can be another number soon.
             Self::Limit { limit, .. } => matches!(limit, Limit::Calls(_)),
-            Self::Canceled { .. }
+            Self::Auth { .. }
+            | Self::Canceled { .. }
             | Self::Unsupported { .. }
             | Self::Compacted { .. }
             | Self::Misuse(_) => false,

@@ -179,6 +179,13 @@ impl Wire {
         }
     }
 
+    /// The calls from now on carry this token, or none. A stream has the one it was opened with.
+    pub(crate) fn set_token(&mut self, token: Option<http::HeaderValue>) {
+        if let Self::Unary(unary) = self {
+            unary.set_token(token);
+        }
+    }
+
     /// Starts a stream.
     pub(crate) fn start(&mut self, stream: StreamId, ask: &Ask<'_>) {
         match (self, ask) {

@@ -83,6 +83,12 @@ impl Unary {
         }
     }
 
+    /// The requests from now on carry this token, or none.
+    pub(super) fn set_token(&mut self, token: Option<http::HeaderValue>) {
+        self.gateway.set_token(token);
+        self.heads.clear();
+    }
+
     pub(super) fn start(&mut self, stream: StreamId, call: &Encoded) {
         let start = self.out.end();
         let checked = "host, prefix and headers were checked when the configuration was made";

@@ -9,6 +9,7 @@ use etcd_core::CallOptions;
 use etcd_core::Campaign;
 use etcd_core::Client;
 use etcd_core::Config;
+use etcd_core::Credentials;
 use etcd_core::Defragment;
 use etcd_core::Endpoint;
 use etcd_core::HashKv;
@@ -112,6 +113,10 @@ impl World {
                 let call = self.calls[&words.number(0)];
                 self.client().cancel_call(now, call);
             }
+            "credentials" => {
+                let credentials = credentials(&words);
+                self.client().set_credentials(now, credentials);
+            }
             "shutdown" => self.client().shutdown(now),
             // Watches.
             "watch" => {
@@ -204,6 +209,20 @@ impl World {
                 let bytes = answer(status.parse().unwrap(), body);
                 self.receive(conn.parse().unwrap(), bytes.as_bytes());
             }
+            // What a server says who does not like the token, or the password.
+            "deny" => {
+                let (conn, message) = rest.split_once(' ').expect("connection, message");
+                let (status, code) = match message {
+                    "invalid auth token" => (401, 16),
+                    "permission denied" => (403, 7),
+                    "authentication is not enabled" => (400, 9),
+                    _ => (400, 3),
+                };
+                let message = format!("etcdserver: {message}");
+                let body =
+                    format!(r#"{{"error":"{message}","code":{code},"message":"{message}"}}"#);
+                self.receive(conn.parse().unwrap(), answer(status, &body).as_bytes());
+            }
             "raw" => {
                 let (conn, text) = rest.split_once(' ').expect("connection, text");
                 let text = text.replace("\\r", "\r").replace("\\n", "\n");
@@ -265,9 +284,14 @@ impl World {
                 "streams" => config.limits.streams = number(),
                 "stream_buffer" => config.limits.stream_buffer_bytes = number(),
                 "silence" => config.snapshot_idle_timeout = duration(value),
+                "ttl" => config.token_ttl = duration(value),
+                "user" | "password" | "token" => {}
                 "request" => config.limits.request_bytes = number(),
                 other => panic!("no such setting: {other}"),
             }
+        }
+        if let Some(credentials) = credentials(words) {
+            config.set_credentials(credentials).expect("no such header");
         }
         // The seed picks the endpoint to begin with; transcripts begin with the first.
         let begins_there = |seed: &u64| {
@@ -335,6 +359,15 @@ pub fn leader(word: &str) -> String {
     format!(
         "{{\"kv\":{{\"key\":\"{key}\",\"create_revision\":\"{created}\",\"mod_revision\":\"{changed}\"}}}}"
     )
+}
+
+/// `user=u password=p`, or `token=t`, or neither.
+fn credentials(words: &Words<'_>) -> Option<Credentials> {
+    if let Some(token) = words.find("token") {
+        return Some(Credentials::token(token).expect("a token"));
+    }
+    let (user, password) = (words.find("user")?, words.find("password")?);
+    Some(Credentials::password(user, password).expect("user and password"))
 }
 
 /// The head of a stream's answer.

@@ -44,6 +44,8 @@ impl Requests {
             .map(|line| line.split_once(": ").expect("a header"))
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
             .collect();
+        let token = headers.iter().find(|(name, _)| name == "authorization");
+        let token = token.map_or(String::new(), |(_, token)| format!(" as {token}"));
         let find = |name: &str| {
             let mut found = headers.iter().filter(|(header, _)| header == name);
             let value = found.next().map(|(_, value)| *value);
@@ -66,11 +68,11 @@ impl Requests {
             let line = readable(body);
             let used = text.len() - rest.len() + length;
             self.bytes.drain(..used);
-            return Some(format!("{request} {line}").trim_end().to_owned());
+            return Some(format!("{request} {line}").trim_end().to_owned() + &token);
         };
         let used = text.len() - rest.len();
         self.bytes.drain(..used);
-        Some(format!("{request} {body}"))
+        Some(format!("{request} {body}{token}"))
     }
 }
 

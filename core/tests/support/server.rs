@@ -185,6 +185,27 @@ fn result(fields: &str) -> String {
 fn unary(request: &str, choice: u8) -> Vec<u8> {
     let body = if request.starts_with("GET /version") {
         r#"{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}"#
+    } else if request.contains("/auth/authenticate") {
+        match choice % 16 {
+            1 => {
+                return answer(
+                    400,
+                    r#"{"error":"etcdserver: authentication failed, invalid user ID or password","code":3}"#,
+                )
+                .into_bytes();
+            }
+            2 => {
+                return answer(
+                    400,
+                    r#"{"error":"etcdserver: authentication is not enabled","code":9}"#,
+                )
+                .into_bytes();
+            }
+            _ => r#"{"token":"T.1"}"#,
+        }
+    } else if choice % 16 == 9 {
+        let refused = r#"{"error":"etcdserver: invalid auth token","code":16}"#;
+        return answer(401, refused).into_bytes();
     } else {
         r#"{"header":{"revision":"9"}}"#
     };

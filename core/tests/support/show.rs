@@ -20,6 +20,7 @@ pub fn result(result: &Result<Response, Error>) -> String {
         Err(error) => {
             let kind = match error {
                 Error::Etcd { .. } => "Etcd",
+                Error::Auth { .. } => "Auth",
                 Error::Timeout { .. } => "Timeout",
                 Error::Unavailable { .. } => "Unavailable",
                 Error::Canceled { .. } => "Canceled",

@@ -4,6 +4,7 @@
 //! where the client does not keep what it promises. `tests/scenarios.rs` runs each on both drivers.
 //! Where the truth is the store's, it is asked for with [`http`], not with the client under test.
 
+pub mod auth;
 pub mod errors;
 pub mod flow;
 pub mod helpers;
@@ -36,6 +37,7 @@ use etcd_core::gateway::Gateway;
 use crate::Server;
 use crate::driver::Driver;
 use crate::driver::Watching;
+use crate::find;
 use crate::http;
 
 /// A server of a scenario's own, while it is the scenario's turn: few run at the same time, so that
@@ -57,6 +59,11 @@ impl Stage {
             server: Server::start().must(),
             _turn: turn,
         }
+    }
+
+    /// Replaces the server by a new one that is started with further flags.
+    fn start_anew(&mut self, further: &[&str]) {
+        self.server = Server::start_with(&find::find().must(), further).must();
     }
 
     /// A configuration with the server as its only endpoint.

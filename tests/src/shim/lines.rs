@@ -329,6 +329,7 @@ impl From<&Error> for Failure {
             {
                 "auth"
             }
+            Error::Auth { .. } => "auth",
             Error::Etcd { .. } => "etcd",
             Error::Timeout { .. } => "timeout",
             Error::Unavailable { .. } | Error::Snapshot(_) => "unavailable",

@@ -43,6 +43,7 @@ use crate::error::Phase as WaitedFor;
 use crate::error::SnapshotFault;
 use crate::error::Status;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::id::StreamId;
 use crate::time::Instant;
 use crate::wire::Ask;
@@ -197,11 +198,22 @@ impl Client {
                 place += 1;
                 continue;
             };
-            self.streams.waiting.remove(place);
             let at = match lane {
                 Lane::Snapshots(Some(at)) => at,
                 _ => self.endpoints.current(),
             };
+            match self.admit(now, at) {
+                Ok(true) => {}
+                Ok(false) => {
+                    place += 1;
+                    continue;
+                }
+                Err(error) => {
+                    self.end_stream(id, StreamEnd::Failed(error));
+                    continue;
+                }
+            }
+            self.streams.waiting.remove(place);
             let conn = self.open_conn(now, lane, at);
             self.start_stream(id, conn);
         }
@@ -271,9 +283,54 @@ impl Client {
         }
     }
 
+    /// Whether a refused stream is asked for again with another token (rule A-5).
+    fn stream_refused(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        at: EndpointIndex,
+        token: u64,
+        status: &Status,
+    ) -> bool {
+        let Some(stream) = self.streams.table.get(&id) else {
+            return false;
+        };
+        let mut refreshes = stream.refreshes;
+        let again = self.token_refused(now, at, token, status, &mut refreshes);
+        if let Some(stream) = self.streams.table.get_mut(&id) {
+            stream.refreshes = refreshes;
+        }
+        again
+    }
+
+    /// Puts a stream back in line, for the reason given.
+    fn stream_again(&mut self, id: StreamId, cause: Cause) {
+        let Some(stream) = self.streams.table.get_mut(&id) else {
+            return;
+        };
+        stream.last_cause = Some(cause);
+        stream.phase = Phase::Waiting;
+        let begin_by = stream.begin_by;
+        self.arm_stream(id, begin_by);
+        self.streams.waiting.push_back(id);
+    }
+
     /// The server said something of a stream.
-    pub(super) fn stream_event(&mut self, stream: WireStream, said: Streamed) {
+    pub(super) fn stream_event(&mut self, now: Instant, stream: WireStream, said: Streamed) {
         let id = stream_of(stream);
+        if let Streamed::Refused(status) = said {
+            let conn = self.streams.table.get(&id).and_then(Stream::conn);
+            let conn = conn.and_then(|conn| self.conns.get(&conn));
+            let carried = conn.map(|conn| (conn.endpoint, conn.token));
+            let again =
+                carried.is_some_and(|(at, token)| self.stream_refused(now, id, at, token, &status));
+            return match again {
+                true => {
+                    self.stream_again(id, Cause::ConnectionLost(CloseReason::Status(status)));
+                }
+                false => self.end_stream(id, StreamEnd::Failed(self.auth.error(status, APPLIED))),
+            };
+        }
         let Some(stream) = self.streams.table.get_mut(&id) else {
             return;
         };
@@ -296,8 +353,9 @@ impl Client {
             Streamed::Broken(fault) => {
                 return self.end_stream(id, StreamEnd::Failed(Error::Snapshot(fault)));
             }
-            Streamed::Refused(status) => return self.end_stream(id, refused(status)),
+            Streamed::Refused(_) => {}
         }
+        stream.refreshes = 0;
         if stream.queued_bytes() > self.config.limits.stream_buffer_bytes {
             self.set_stream_full(id, true);
         }
@@ -308,6 +366,8 @@ impl Client {
     pub(super) fn stream_lost(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         for stream in conn.wire.streams() {
             let id = stream_of(stream);
+            let again = matches!(reason, CloseReason::Status(status)
+                if self.stream_refused(now, id, conn.endpoint, conn.token, status));
             let Some(stream) = self.streams.table.get_mut(&id) else {
                 continue;
             };
@@ -323,8 +383,10 @@ impl Client {
                     limit: *limit,
                     applied: APPLIED,
                 })),
-                (What::Observation { .. }, CloseReason::Status(status)) if is_lasting(status) => {
-                    Some(refused(status.clone()))
+                (What::Observation { .. }, CloseReason::Status(status))
+                    if !again && is_lasting(status) =>
+                {
+                    Some(StreamEnd::Failed(self.auth.error(status.clone(), APPLIED)))
                 }
                 (What::Observation { last, resumes, .. }, _) => {
                     *resumes = last.is_some();
@@ -350,13 +412,7 @@ impl Client {
             };
             match end {
                 Some(end) => self.end_stream(id, end),
-                None => {
-                    stream.last_cause = Some(cause);
-                    stream.phase = Phase::Waiting;
-                    let begin_by = stream.begin_by;
-                    self.arm_stream(id, begin_by);
-                    self.streams.waiting.push_back(id);
-                }
+                None => self.stream_again(id, cause),
             }
         }
     }
@@ -473,11 +529,6 @@ impl Client {
 
 const fn stream_of(stream: WireStream) -> StreamId {
     StreamId::new(stream.0)
-}
-
-fn refused(status: Status) -> StreamEnd {
-    let applied = APPLIED;
-    StreamEnd::Failed(Error::Etcd { status, applied })
 }
 
 /// Whether any server would refuse an observation in the same way (rule W-19). Errors of auth come

@@ -38,6 +38,8 @@ pub(super) struct Stream {
     pub(super) last_cause: Option<Cause>,
     /// How often it was started on a connection.
     pub(super) attempts: u32,
+    /// How many new tokens in a row it was refused with (rule A-6).
+    pub(super) refreshes: u32,
     queue: VecDeque<StreamEvent>,
     /// The size of what is in `queue`.
     queued_bytes: usize,
@@ -104,6 +106,7 @@ impl Stream {
             full: false,
             last_cause: None,
             attempts: 0,
+            refreshes: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
             told: false,

@@ -41,6 +41,7 @@ use crate::error::Misuse;
 use crate::error::Phase as WaitedFor;
 use crate::error::Status;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::id::WatchId;
 use crate::time::Instant;
 use crate::wire::Ask;
@@ -150,12 +151,16 @@ impl Client {
         let most = self.config.max_watches_per_connection.max(1);
         let mut place = 0;
         while let Some(watch) = self.watches.waiting.get(place).copied() {
-            let has_room = |conn: &Conn| conn.lane == Lane::Watches && conn.wire.free(most) > 0;
+            let has_room = |conn: &Conn| {
+                conn.lane == Lane::Watches
+                    && conn.wire.free(most) > 0
+                    && self.auth.is_current(now, conn)
+            };
             let found = self
                 .conns
                 .iter()
                 .find(|(_, conn)| has_room(conn))
-                .map(|(id, _)| *id);
+                .map(|(id, conn)| (*id, conn.endpoint));
             let may_open = self.may_open(Lane::Watches);
             let rests = |watcher: &Watcher| watcher.rests;
             let conn = match found {
@@ -163,9 +168,22 @@ impl Client {
                     place += 1;
                     continue;
                 }
-                Some(conn) => conn,
-                None if may_open => self.open_conn(now, Lane::Watches, self.endpoints.current()),
+                Some((conn, at)) => self.admit(now, at).map(|_| Some(conn)),
+                None if may_open => {
+                    let at = self.endpoints.current();
+                    self.admit(now, at)
+                        .map(|go| go.then(|| self.open_conn(now, Lane::Watches, at)))
+                }
                 None => return,
+            };
+            let conn = match conn {
+                Ok(Some(conn)) => conn,
+                Ok(None) => return,
+                Err(error) => {
+                    self.watches.waiting.remove(place);
+                    self.end_watch(watch, WatchEnd::Failed(error));
+                    continue;
+                }
             };
             self.watches.waiting.remove(place);
             self.start_watch(now, watch, conn);
@@ -245,9 +263,16 @@ impl Client {
         let Some(watcher) = self.watches.table.get(&watch) else {
             return;
         };
+        // What waits for a token waits for the login, which is among the calls.
+        let for_token = watcher.conn().is_none() && self.auth.is_awaited();
+        let lane = if for_token {
+            Lane::Calls
+        } else {
+            Lane::Watches
+        };
         let refused = self
             .gates
-            .get(&Lane::Watches)
+            .get(&lane)
             .and_then(|gate| gate.last_error.clone());
         let applied = Applied::No;
         let error = match (
@@ -260,6 +285,10 @@ impl Client {
             },
             (_, Some(error)) => Error::Unavailable {
                 cause: Cause::ConnectFailed(error),
+                applied,
+            },
+            (_, None) if for_token => Error::Timeout {
+                phase: WaitedFor::Token,
                 applied,
             },
             (_, None) => Error::Timeout {
@@ -314,6 +343,10 @@ impl Client {
         };
         watcher.phase = Phase::Live(conn);
         watcher.live_since = now;
+        watcher.refreshes = 0;
+        if let Some(conn) = self.conns.get(&conn) {
+            self.auth.handle_taken(conn);
+        }
         if watcher.was_created() {
             if let Some(conn) = self.conns.get(&conn) {
                 watcher.handle_resumed(self.endpoints.get(conn.endpoint).clone());
@@ -338,6 +371,15 @@ impl Client {
         };
         watcher.rests = why == Ended::Silently;
         let (next, live_since) = (watcher.position().next(), watcher.live_since);
+        let was_live = matches!(watcher.phase, Phase::Live(_));
+        let conn = watcher.conn().and_then(|conn| self.conns.get(&conn));
+        let carried = conn.map(|conn| (conn.endpoint, conn.token));
+        let about_token = match (&why, carried) {
+            (Ended::Refused(status), Some((at, token))) => {
+                self.watch_refused(now, watch, at, token, status)
+            }
+            _ => false,
+        };
         self.set_full_elsewhere(watch);
         match why {
             Ended::Compacted { compact_revision } => {
@@ -349,7 +391,14 @@ impl Client {
                     },
                 );
             }
-            Ended::Refused(status) => self.end_watch(watch, refused(status)),
+            Ended::Refused(_) if about_token => {
+                self.wait_again(watch);
+                // A server that confirms and then refuses would be asked without end.
+                if was_live {
+                    self.watch_was_dropped(now, live_since);
+                }
+            }
+            Ended::Refused(status) => self.end_watch(watch, self.refused(status)),
             Ended::TooLarge(limit) => self.end_watch(watch, passed(limit)),
             // A close of the server's own, whatever its grounds (rule W-15).
             Ended::Silently => {
@@ -360,14 +409,62 @@ impl Client {
     }
 
     /// A connection is gone; `conn` was taken out of the table.
-    pub(super) fn watches_lost(&mut self, conn: &Conn, reason: &CloseReason) {
+    pub(super) fn watches_lost(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         for stream in conn.wire.streams() {
             let watch = watch_of(stream);
-            match lasting(reason) {
-                Some(end) => self.end_watch(watch, end),
-                None => self.wait_again(watch),
+            let again = matches!(reason, CloseReason::Status(status)
+                if self.watch_refused(now, watch, conn.endpoint, conn.token, status));
+            match self.lasting(reason) {
+                Some(end) if !again => self.end_watch(watch, end),
+                _ => self.wait_again(watch),
             }
         }
+    }
+
+    /// Whether a refused watch is asked for again with another token (rule A-5).
+    fn watch_refused(
+        &mut self,
+        now: Instant,
+        watch: WatchId,
+        at: EndpointIndex,
+        token: u64,
+        status: &Status,
+    ) -> bool {
+        let found = self.watches.table.get(&watch);
+        let Some(mut refreshes) = found.map(|watcher| watcher.refreshes) else {
+            return false;
+        };
+        let again = self.token_refused(now, at, token, status, &mut refreshes);
+        if let Some(watcher) = self.watches.table.get_mut(&watch) {
+            watcher.refreshes = refreshes;
+        }
+        again
+    }
+
+    /// The end of a watch whose connection ended so, if trying again would not help (rule W-19).
+    fn lasting(&self, reason: &CloseReason) -> Option<WatchEnd> {
+        match reason {
+            CloseReason::Status(status) => match status.code {
+                Code::INVALID_ARGUMENT
+                | Code::PERMISSION_DENIED
+                | Code::NOT_FOUND
+                | Code::UNIMPLEMENTED => Some(self.refused(status.clone())),
+                _ if status.needs_new_token() => Some(self.refused(status.clone())),
+                _ => None,
+            },
+            // The watch whose revision it was has ended with it; the others go on.
+            CloseReason::Limit(Limit::Revision(_)) => None,
+            CloseReason::Limit(limit) => Some(passed(*limit)),
+            _ => None,
+        }
+    }
+
+    fn refused(&self, status: Status) -> WatchEnd {
+        if status.known() == Some(Known::PermissionDenied) || status.code == Code::PERMISSION_DENIED
+        {
+            return WatchEnd::PermissionDenied(status);
+        }
+        WatchEnd::Failed(self.auth.error(status, Applied::No))
     }
 
     fn wait_again(&mut self, watch: WatchId) {
@@ -483,36 +580,9 @@ const fn watch_of(stream: StreamId) -> WatchId {
     WatchId::new(stream.0)
 }
 
-/// The end of a watch whose connection ended so, if trying again would not help (rule W-19).
-fn lasting(reason: &CloseReason) -> Option<WatchEnd> {
-    match reason {
-        CloseReason::Status(status) => match status.code {
-            Code::INVALID_ARGUMENT
-            | Code::PERMISSION_DENIED
-            | Code::NOT_FOUND
-            | Code::UNIMPLEMENTED => Some(refused(status.clone())),
-            _ => None,
-        },
-        // The watch whose revision it was has ended with it; the others go on.
-        CloseReason::Limit(Limit::Revision(_)) => None,
-        CloseReason::Limit(limit) => Some(passed(*limit)),
-        _ => None,
-    }
-}
-
 const fn passed(limit: Limit) -> WatchEnd {
     WatchEnd::Failed(Error::Limit {
         limit,
-        applied: Applied::No,
-    })
-}
-
-fn refused(status: Status) -> WatchEnd {
-    if status.known() == Some(Known::PermissionDenied) || status.code == Code::PERMISSION_DENIED {
-        return WatchEnd::PermissionDenied(status);
-    }
-    WatchEnd::Failed(Error::Etcd {
-        status,
         applied: Applied::No,
     })
 }

@@ -33,6 +33,8 @@ pub(super) struct Watcher {
     /// The server canceled it without a reason: it waits as after a lost connection, even where
     /// another connection has room.
     pub(super) rests: bool,
+    /// How many new tokens were asked for because of it since it was last confirmed.
+    pub(super) refreshes: u32,
     /// When it was last confirmed.
     pub(super) live_since: Instant,
     was_created: bool,
@@ -68,6 +70,7 @@ impl Watcher {
             wants_progress: false,
             full: false,
             rests: false,
+            refreshes: 0,
             live_since: Instant::ZERO,
             was_created: false,
             told_progress: 0,

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use etcd_core::Config;
+use etcd_core::{Config, Credentials};
 use etcd_tests::shim::decode::{Asked, Decode};
 
 /// What the program was started for.
@@ -37,9 +37,7 @@ pub(crate) enum Runtime {
 }
 
 /// Options of the protocol that the library has nothing for yet.
-const LATER: [&str; 9] = [
-    "--user",
-    "--password",
+const LATER: [&str; 7] = [
     "--cacert",
     "--cert",
     "--key",
@@ -114,6 +112,7 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
     }
     let mut runtime = None;
     let mut seed = None;
+    let (mut user, mut password) = (None, None);
     let endpoints = endpoints.cloned();
     let urls = endpoints.iter().flat_map(|list| list.split(','));
     let mut config = Config::new(urls).map_err(|error| format!("--endpoints: {error}"));
@@ -127,6 +126,8 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
             "--runtime" => runtime = Some(args.value(&arg)?),
             "--endpoints" => drop(args.text(&arg)?),
             "--seed" => seed = Some(args.value(&arg)?),
+            "--user" => user = Some(args.text(&arg)?),
+            "--password" => password = Some(args.text(&arg)?),
             "--api-prefix" => {
                 let prefix = args.value::<etcd_core::gateway::ApiPrefix>(&arg)?;
                 configure(&mut |config| config.api_prefix = prefix.clone());
@@ -164,6 +165,18 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
             later if LATER.contains(&later) => return Err(format!("{later} is not supported yet")),
             _ => return Err(format!("no option {arg:?}")),
         }
+    }
+    match (user, password) {
+        (None, None) => {}
+        (Some(user), Some(password)) => {
+            if let Ok(config) = &mut config {
+                Credentials::password(user, password)
+                    .and_then(|credentials| config.set_credentials(credentials))
+                    .map_err(|error| format!("--user, --password: {error}"))?;
+            }
+        }
+        (Some(_), None) => return Err("--user needs --password".to_owned()),
+        (None, Some(_)) => return Err("--password needs --user".to_owned()),
     }
     Ok(Command::Serve {
         runtime: runtime.ok_or("--runtime std or --runtime smol is needed")?,

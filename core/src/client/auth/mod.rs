@@ -1,0 +1,307 @@
+//! Who the client is, for the servers: logins, and the tokens that requests carry.
+//!
+//! `keeper` decides which token goes where and when another one is needed; `token` knows how long one
+//! lasts. Here the decisions meet calls, watches and connections:
+//!
+//! * Before a request goes to a member it is admitted. Calls that have to wait for a token are set
+//!   aside with their own deadlines; watches stay in their line (rule A-4).
+//! * One login is under way at a time (guarantee G38). It is a call like any other, to the current
+//!   endpoint; when it has ended, whoever waited is admitted anew, or fails with what it was refused.
+//! * A refused request is admitted anew after at most two refreshes (rule A-6).
+//!
+//! A token that is due is replaced when the next request comes, while that one goes out with the old:
+//! no timer wakes an idle client for it (rule A-7). A connection of watches or renewals carries the
+//! token it was opened with; once there is a newer one it takes nothing new, and what is on it stays
+//! (rule A-11).
+
+mod credentials;
+mod keeper;
+mod token;
+
+use std::collections::BTreeSet;
+
+use http::HeaderValue;
+
+pub use self::credentials::Credentials;
+
+use self::keeper::Admission;
+use self::keeper::Keeper;
+use self::keeper::Login;
+use self::keeper::Refusal;
+use super::Client;
+use super::timer::Timer;
+use crate::api::Response;
+use crate::conn::Conn;
+use crate::conn::Lane;
+use crate::error::Applied;
+use crate::error::Error;
+use crate::error::Known;
+use crate::error::Status;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::EndpointIndex;
+use crate::time::Instant;
+use crate::wire::gateway::Encoded;
+
+/// How often one call or watch may ask for another token in a row (rule A-6).
+const MOST_REFRESHES: u32 = 2;
+
+/// Logins, and those who wait for them.
+#[derive(Debug, Default)]
+pub(super) struct Auth {
+    keeper: Keeper,
+    /// The login under way.
+    login: Option<CallId>,
+    /// What it came to, until that is dealt with.
+    answer: Option<Result<Response, Error>>,
+    /// A login was put in line and may find a connection.
+    started: bool,
+    /// When the next login is made for those who wait.
+    again: Option<Instant>,
+    /// Calls that wait for a token; they are in no other line.
+    pub(super) parked: BTreeSet<CallId>,
+}
+
+impl Auth {
+    pub(super) fn new(credentials: Option<Credentials>, now: Instant) -> Self {
+        Self {
+            keeper: Keeper::new(credentials, now),
+            ..Self::default()
+        }
+    }
+
+    /// What a request to this member carries.
+    pub(super) fn header(&self, at: EndpointIndex) -> Option<HeaderValue> {
+        self.keeper.header(at).cloned()
+    }
+
+    /// The generation of that; 0 where nothing is sent.
+    pub(super) fn generation(&self, at: EndpointIndex) -> u64 {
+        self.keeper.generation(at)
+    }
+
+    /// Whether a connection of watches may take another one.
+    pub(super) fn is_current(&self, now: Instant, conn: &Conn) -> bool {
+        self.keeper.is_current(now, conn.endpoint, conn.token)
+    }
+
+    /// Whether a connection carries what its member was last told to take.
+    pub(super) fn is_newest(&self, conn: &Conn) -> bool {
+        self.generation(conn.endpoint) == conn.token
+    }
+
+    /// A connection to a member broke.
+    pub(super) fn handle_lost(&mut self, now: Instant, at: EndpointIndex) {
+        self.keeper.handle_lost(now, at);
+    }
+
+    /// A member took what came on a connection.
+    pub(super) fn handle_taken(&mut self, conn: &Conn) {
+        self.keeper.handle_taken(conn.endpoint, conn.token);
+    }
+
+    /// Whether a login is under way or will be.
+    pub(super) const fn is_awaited(&self) -> bool {
+        self.login.is_some() || self.again.is_some()
+    }
+
+    /// The answer to a login.
+    pub(super) fn handle_answer(&mut self, login: CallId, result: Result<Response, Error>) {
+        if self.login == Some(login) {
+            self.login = None;
+            self.answer = Some(result);
+        }
+    }
+
+    /// Whether such a stream's end was about its token, and there can be another one.
+    pub(super) fn can_mend(&self, status: &Status) -> bool {
+        self.keeper.login().is_some() && status.needs_new_token()
+    }
+
+    /// The error of a refused request, which certainly had no effect (guarantee G41).
+    pub(super) fn error(&self, status: Status, applied: Applied) -> Error {
+        if self.keeper.has_credentials() && status.needs_new_token() {
+            return Error::Auth { status, applied };
+        }
+        Error::Etcd { status, applied }
+    }
+}
+
+impl Client {
+    /// Brings other credentials, or takes them away: a new password, or a token that was got
+    /// elsewhere (rule A-1). Requests from now on use them; a login under way is given up. What is on
+    /// a connection already stays, and open watches go on (rule A-11).
+    ///
+    /// ```
+    /// use etcd_core::{Client, Config, Credentials, Instant};
+    ///
+    /// let mut config = Config::new(["127.0.0.1:2379"])?;
+    /// config.set_credentials(Credentials::token("a-token")?)?;
+    /// let mut client = Client::new(config, 1, Instant::ZERO);
+    /// client.set_credentials(Instant::ZERO, Some(Credentials::token("another-token")?));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn set_credentials(&mut self, now: Instant, credentials: Option<Credentials>) {
+        if self.is_shut_down {
+            return;
+        }
+        if let Some(login) = self.auth.login.take() {
+            self.cancel_call(now, login);
+        }
+        self.auth.answer = None;
+        self.auth.keeper.set_credentials(credentials, now);
+        self.release_calls();
+        self.settle(now);
+    }
+
+    /// Whether a request may go to a member now. A login it needs is put in line.
+    pub(super) fn admit(&mut self, now: Instant, at: EndpointIndex) -> Result<bool, Error> {
+        let (admitted, login) = match self.auth.keeper.admit(now, at) {
+            Admission::Go { login } => (true, login),
+            Admission::Wait { login } => (false, login),
+            Admission::Refused(status) => {
+                let applied = Applied::No;
+                return Err(Error::Auth { status, applied });
+            }
+        };
+        if login && self.auth.login.is_none() {
+            self.start_login(now, !admitted);
+        }
+        Ok(admitted)
+    }
+
+    fn start_login(&mut self, now: Instant, is_awaited: bool) {
+        let Some(request) = self.auth.keeper.login().map(Encoded::new) else {
+            return;
+        };
+        // At least a second, so that logins that find no server do not follow each other faster
+        // (guarantee G39).
+        let timeout = self
+            .config
+            .read_timeout
+            .max(core::time::Duration::from_secs(1));
+        self.auth.login = Some(self.call_login(now + timeout, request, is_awaited));
+        self.auth.started = true;
+    }
+
+    /// Whether a login was put in line since the last time.
+    pub(super) fn login_started(&mut self) -> bool {
+        core::mem::take(&mut self.auth.started)
+    }
+
+    /// Keeps back the calls of a lane as long as there is no token for them, and ends them if there
+    /// will be none.
+    pub(super) fn hold_calls(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
+        if !self.auth.keeper.is_on() || !self.calls.has_token_takers(lane) {
+            return;
+        }
+        match self.admit(now, at) {
+            Ok(true) => {}
+            Ok(false) => {
+                let calls = self.calls.take_token_takers(lane);
+                self.auth.parked.extend(calls);
+            }
+            Err(error) => {
+                for call in self.calls.take_token_takers(lane) {
+                    self.fail_call(call, error.clone());
+                }
+            }
+        }
+    }
+
+    /// Puts every call that waits for a token back in its line, where it is admitted anew.
+    fn release_calls(&mut self) {
+        while let Some(call) = self.auth.parked.pop_last() {
+            self.calls.put_first(call);
+        }
+    }
+
+    /// Makes the calls of a connection carry what its member takes now.
+    pub(super) fn give_token(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(&id) {
+            if conn.lane.purpose() == crate::wire::Purpose::Calls && !self.auth.is_newest(conn) {
+                conn.token = self.auth.generation(conn.endpoint);
+                conn.wire.set_token(self.auth.header(conn.endpoint));
+            }
+        }
+    }
+
+    /// Deals with the answer to a login, if there is one.
+    pub(super) fn finish_login(&mut self, now: Instant) {
+        let Some(answer) = self.auth.answer.take() else {
+            return;
+        };
+        let keeper = &mut self.auth.keeper;
+        let login = match answer {
+            Ok(Response::Authenticate(answer)) => {
+                self.stats.refreshes += 1;
+                let ttl = self.config.token_ttl;
+                keeper.handle_token(now, &answer.token, ttl, &mut self.rng)
+            }
+            Err(Error::Etcd { status, .. } | Error::Auth { status, .. }) => {
+                keeper.handle_login_error(now, status)
+            }
+            // No server could be asked, which took its time: those who still wait ask again.
+            Err(Error::Timeout { .. } | Error::Unavailable { .. }) => Login::Done,
+            Ok(_) | Err(_) => keeper.handle_failed_login(now),
+        };
+        match login {
+            Login::Again(until) => self.login_again(until),
+            Login::Done | Login::Refused => self.release_calls(),
+        }
+    }
+
+    /// Wakes those who wait for a token at that moment, and not before.
+    fn login_again(&mut self, until: Instant) {
+        if let Some(earlier) = self.auth.again.replace(until) {
+            self.timers.disarm(earlier, Timer::Login);
+        }
+        self.timers.arm(until, Timer::Login);
+    }
+
+    pub(super) fn login_is_due(&mut self) {
+        self.auth.again = None;
+        self.release_calls();
+    }
+
+    /// A member refused a request that carried this generation. Whether it can be made again, by one
+    /// that had `refreshes` new tokens in a row for it (rules A-4 to A-6).
+    pub(super) fn token_refused(
+        &mut self,
+        now: Instant,
+        at: EndpointIndex,
+        generation: u64,
+        status: &Status,
+        refreshes: &mut u32,
+    ) -> bool {
+        if !self.auth.can_mend(status) && !self.is_outdated(now, at, generation, status) {
+            return false;
+        }
+        match self.auth.keeper.handle_refused(now, at, generation) {
+            Refusal::Newer => true,
+            Refusal::Login(until) => {
+                if let Some(until) = until {
+                    self.login_again(until);
+                }
+                *refreshes = refreshes.saturating_add(1);
+                *refreshes <= MOST_REFRESHES
+            }
+        }
+    }
+
+    /// Whether a watch may have been denied only because the member does not know its token: some
+    /// servers say so (etcd issue 11954; 3.5.1, gateway.md 7.5), also of one lost in a restart.
+    fn is_outdated(
+        &self,
+        now: Instant,
+        at: EndpointIndex,
+        generation: u64,
+        status: &Status,
+    ) -> bool {
+        status.known() == Some(Known::PermissionDenied)
+            && self
+                .auth
+                .keeper
+                .is_doubtful(now, at, generation, self.config.token_ttl)
+    }
+}
