@@ -12,6 +12,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::ExitCode;
+use std::process::Stdio;
 
 use etcd_laws::TARGETS;
 
@@ -66,21 +67,43 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
 
     let fuzz = root.join("fuzz");
     let target_dir = root.join("target/fuzz");
-    let built = cargo()
-        .args(["build", "--quiet", "--release", "--locked", "--bins"])
+    let host = host()?;
+    let build = |what: &[&str]| {
+        let mut command = cargo();
+        command
+            .args(["build", "--quiet", "--release", "--locked"])
+            .args(what)
+            .arg("--manifest-path")
+            .arg(fuzz.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target_dir)
+            // Given a target, the flags are not used for build scripts.
+            .args(["--target", &host])
+            .env("RUSTFLAGS", COVERAGE);
+        command.status()
+    };
+    // Only what is not ours may be missing: a lock file that is behind, or targets that do not build,
+    // are errors.
+    let resolved = cargo()
+        .args(["metadata", "--quiet", "--locked", "--format-version", "1"])
         .arg("--manifest-path")
         .arg(fuzz.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target_dir)
-        // Given a target, the flags are not used for build scripts.
-        .args(["--target", &host()?])
-        .env("RUSTFLAGS", COVERAGE)
+        .stdout(Stdio::null())
         .status()?;
-    if !built.success() {
+    if !resolved.success() {
+        return Err(io::Error::other(
+            "fuzz/Cargo.lock is behind: run cargo update --workspace --manifest-path fuzz/Cargo.toml",
+        )
+        .into());
+    }
+    if !build(&["--package", "libfuzzer-sys"])?.success() {
         eprintln!("xtask: libFuzzer cannot be built here, so proptest feeds the laws instead");
         return with_proptest(&names, seconds);
     }
-    let bin = target_dir.join(host()?).join("release");
+    if !build(&["--bins"])?.success() {
+        return Err(io::Error::other("the targets of fuzz/ do not build").into());
+    }
+    let bin = target_dir.join(&host).join("release");
     let mut failed = Vec::new();
     for name in names {
         eprintln!("xtask: fuzzing {name} for {seconds} s");
