@@ -21,6 +21,15 @@ macro_rules! ids {
             }
 
             /// The number behind the id, for logs and for tables of one's own.
+            ///
+            /// ```
+            /// use etcd_core::{Client, Config, Instant, Range};
+            ///
+            /// let config = Config::new(["http://127.0.0.1:2379"])?;
+            /// let mut client = Client::new(config, 1, Instant::ZERO);
+            /// assert_eq!(client.call(Instant::ZERO, Range::key("k")).get(), 1);
+            /// # Ok::<(), etcd_core::ConfigError>(())
+            /// ```
             #[must_use]
             pub const fn get(self) -> u64 {
                 self.0
