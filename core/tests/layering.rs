@@ -274,11 +274,15 @@ fn a_forbidden_name_is_found() {
             "codec names wire",
         ),
         (
-            "client/calls.rs",
+            "client/calls/mod.rs",
             "use crate::codec::http1::Reader;",
             "more of codec than its limits",
         ),
-        ("client/calls.rs", "use std::net::TcpStream;", "std::net"),
+        (
+            "client/calls/mod.rs",
+            "use std::net::TcpStream;",
+            "std::net",
+        ),
         (
             "client/mod.rs",
             "let now = std::time::Instant::now();",
@@ -330,7 +334,7 @@ fn what_is_allowed_is_not_found() {
     for (file, source) in [
         ("client/config.rs", "use crate::codec::http1::HttpLimits;"),
         (
-            "client/calls.rs",
+            "client/calls/mod.rs",
             "use super::retry::Class;\nuse crate::wire::Ask;",
         ),
         (

@@ -7,6 +7,7 @@
 
 mod close;
 mod diagnosis;
+mod json;
 mod known;
 mod questions;
 mod snapshot;
@@ -16,9 +17,10 @@ mod version;
 use core::fmt;
 
 pub use close::{
-    CloseReason, ConfigError, HttpError, JsonError, Limit, NetError, NetErrorKind, ProtocolError,
+    CloseReason, ConfigError, HttpError, Limit, NetError, NetErrorKind, ProtocolError,
 };
 pub use diagnosis::{Diagnosis, Fault};
+pub use json::JsonError;
 pub use known::Known;
 pub use snapshot::SnapshotFault;
 pub use status::{Code, Status};

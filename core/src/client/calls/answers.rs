@@ -1,0 +1,183 @@
+//! What an answer means for its call: the outcome, or another attempt with a new token.
+//!
+//! Why no answer came is in `losses`.
+
+use super::table::State;
+use crate::api::Response;
+use crate::buf::Sent;
+use crate::client::Client;
+use crate::client::timer::Timer;
+use crate::conn::Lane;
+use crate::conn::ServerVersion;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::CloseReason;
+use crate::error::Code;
+use crate::error::Error;
+use crate::error::Known;
+use crate::error::ProtocolError;
+use crate::error::Status;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::EndpointIndex;
+use crate::time::Instant;
+use crate::wire::Purpose;
+use crate::wire::StreamId;
+
+impl Client {
+    /// The server answered.
+    pub(in crate::client) fn call_answered(
+        &mut self,
+        now: Instant,
+        conn_id: ConnId,
+        stream: StreamId,
+        result: Result<Response, Status>,
+    ) {
+        let id = CallId::new(stream.0);
+        let call = self.calls.table.get_mut(&id);
+        let asking = call.is_some_and(|call| matches!(call.state, State::Asking(_)));
+        let mut of_use = false;
+        let mut carried = None;
+        if let Some(conn) = self.conns.get_mut(&conn_id) {
+            carried = Some((conn.endpoint, conn.token));
+            let was_refused = matches!(&result, Err(status) if status.needs_new_token());
+            if !was_refused && !asking && self.calls.takes_token(id) {
+                self.auth.handle_taken(conn);
+            }
+            match &result {
+                Ok(Response::Version(answer)) => {
+                    conn.server = ServerVersion::told(Some(&answer.etcdserver));
+                }
+                _ if asking => conn.server = ServerVersion::told(None),
+                _ => {}
+            }
+            self.gates.entry(conn.lane).or_default().handle_success();
+            of_use = match conn.lane {
+                Lane::Calls => conn.endpoint == self.endpoints.current(),
+                Lane::Pinned(_)
+                | Lane::Watches
+                | Lane::Renewals
+                | Lane::Snapshots(_)
+                | Lane::Observers => true,
+                Lane::Waits | Lane::PinnedWaits(_) => false,
+            };
+            if !of_use {
+                // Kept, it would take the place of another when its endpoint's turn comes again.
+                self.conn_lost(now, conn_id, CloseReason::Idle);
+            } else if conn.lane.purpose() == Purpose::Calls && conn.close_reason().is_none() {
+                let lane = conn.lane;
+                if !asking {
+                    self.calls.add_idle(conn_id, lane);
+                }
+            } else {
+                of_use = false;
+            }
+        }
+        if asking {
+            return self.ask_answered(now, id, conn_id, of_use);
+        }
+        let Some(call) = self.calls.table.get(&id) else {
+            return;
+        };
+        let result = result.and_then(lease_is_there).map_err(|status| {
+            let applied = match call.class.applied_with(call.request.rpc, &status) {
+                _ if call.maybe_applied => Applied::Maybe,
+                _ if status.needs_new_token() => Applied::No,
+                applied => applied,
+            };
+            self.auth.error(status, applied)
+        });
+        let result = result.and_then(|response| {
+            if (call.request.accepts)(&response) {
+                return Ok(response);
+            }
+            Err(Error::Unavailable {
+                cause: Cause::BadAnswer(ProtocolError::WrongOperations),
+                applied: call.class.applied_without_answer(Sent::All),
+            })
+        });
+        if let (Err(error), Some((at, token))) = (&result, carried) {
+            if let Some(status) = error.status() {
+                if self.call_refused(now, id, at, token, status) {
+                    return self.call_again(now, id);
+                }
+            }
+        }
+        self.finish_call(id, result);
+    }
+
+    /// Whether a refused call is made again with another token. It certainly was not done (rule R-4,
+    /// guarantee G41).
+    pub(super) fn call_refused(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        at: EndpointIndex,
+        token: u64,
+        status: &Status,
+    ) -> bool {
+        if !status.needs_new_token() || !self.calls.takes_token(id) {
+            return false;
+        }
+        let found = self.calls.table.get(&id);
+        let Some((attempts, mut refreshes)) = found.map(|call| (call.attempts, call.refreshes))
+        else {
+            return false;
+        };
+        let again = self.token_refused(now, at, token, status, &mut refreshes);
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            call.refreshes = refreshes;
+        }
+        again && attempts < self.config.max_attempts
+    }
+
+    /// Puts a call that was sent back at the front of its line.
+    pub(super) fn call_again(&mut self, now: Instant, id: CallId) {
+        self.calls.put_first(id);
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            if let (None, Some(within)) = (call.deadline, call.sent_within) {
+                call.deadline = Some(now + within);
+                self.timers.arm(now + within, Timer::Call(id));
+            }
+        }
+    }
+
+    /// Ends a call that was not under way.
+    pub(in crate::client) fn fail_call(&mut self, id: CallId, error: Error) {
+        let maybe = self
+            .calls
+            .table
+            .get(&id)
+            .is_some_and(|call| call.maybe_applied);
+        let error = match error {
+            Error::Auth { status, .. } | Error::Etcd { status, .. } if maybe => {
+                self.auth.error(status, Applied::Maybe)
+            }
+            error => error,
+        };
+        self.finish_call(id, Err(error));
+    }
+
+    /// What the server is, is known as well as can be: the call goes on, on the same connection if that
+    /// is still of use, or as the first of those that wait.
+    fn ask_answered(&mut self, now: Instant, id: CallId, conn: ConnId, of_use: bool) {
+        if of_use {
+            return self.start_call(now, id, conn);
+        }
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            call.state = State::Waiting;
+            let queue = self.calls.queues.entry(call.lane).or_default();
+            queue.push_front(id);
+        }
+    }
+}
+
+/// A renewal of a lease that is gone is answered like any other, without a time to live (rule L-11).
+fn lease_is_there(response: Response) -> Result<Response, Status> {
+    match response {
+        Response::LeaseKeepAlive(answer) if answer.ttl <= 0 => {
+            Err(Status::new(Code::NOT_FOUND, Known::LeaseNotFound.message()))
+        }
+        response => Ok(response),
+    }
+}

@@ -1,0 +1,144 @@
+//! Calls without an answer: their connection was lost, or their time is up.
+//!
+//! What they may have done is said by how much of them was sent; whether that allows another attempt, by
+//! `retry`.
+
+use super::table::State;
+use crate::buf::Sent;
+use crate::client::Client;
+use crate::client::timer::Timer;
+use crate::conn::Conn;
+use crate::conn::Lane;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::CloseReason;
+use crate::error::Error;
+use crate::error::Phase;
+use crate::id::CallId;
+use crate::time::Instant;
+use crate::wire::StreamId;
+
+impl Client {
+    /// A connection is gone; `conn` was taken out of the table.
+    pub(in crate::client) fn calls_lost(
+        &mut self,
+        now: Instant,
+        conn: &Conn,
+        reason: &CloseReason,
+    ) {
+        // The last started first, so that at the queue's front their order is as it was.
+        for stream in conn.wire.streams().into_iter().rev() {
+            let id = CallId::new(stream.0);
+            if let CloseReason::Status(status) = reason {
+                if self.call_refused(now, id, conn.endpoint, conn.token, status) {
+                    self.call_again(now, id);
+                    continue;
+                }
+                if status.needs_new_token() {
+                    let error = self.auth.error(status.clone(), Applied::No);
+                    self.fail_call(id, error);
+                    continue;
+                }
+            }
+            let Some(call) = self.calls.table.get_mut(&id) else {
+                continue;
+            };
+            let sent = match call.state {
+                State::Asking(_) => {
+                    // It costs an attempt, or a server that breaks off would be asked without end.
+                    call.attempts += 1;
+                    Sent::Nothing
+                }
+                _ => conn.wire.sent(stream),
+            };
+            call.maybe_applied |= call.class.applied_without_answer(sent) == Applied::Maybe;
+            let applied = if call.maybe_applied {
+                Applied::Maybe
+            } else {
+                Applied::No
+            };
+            if let CloseReason::Limit(limit) = reason {
+                let limit = *limit;
+                self.finish_call(id, Err(Error::Limit { limit, applied }));
+                continue;
+            }
+            let cause = match reason {
+                CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
+                reason => Cause::ConnectionLost(reason.clone()),
+            };
+            if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts {
+                call.state = State::Waiting;
+                call.last_cause = Some(cause);
+                if let (None, Some(within)) = (call.deadline, call.sent_within) {
+                    call.deadline = Some(now + within);
+                    self.timers.arm(now + within, Timer::Call(id));
+                }
+                self.calls
+                    .queues
+                    .entry(call.lane)
+                    .or_default()
+                    .push_front(id);
+            } else {
+                self.finish_call(id, Err(Error::Unavailable { cause, applied }));
+            }
+        }
+    }
+
+    pub(in crate::client) fn call_timed_out(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.table.get(&id) else {
+            return;
+        };
+        let applied = self.applied(id, call);
+        let state = call.state;
+        // A renewal is put on its connection while that still opens.
+        let open = match state {
+            State::Waiting => None,
+            State::Asking(conn) | State::Sent(conn) => {
+                self.conns.get(&conn).filter(|conn| conn.is_open())
+            }
+        };
+        let error = match open {
+            None => {
+                // What waits for a token waits for the login, which is among the calls.
+                let parked = self.auth.parked.contains(&id);
+                let lane = if parked { Lane::Calls } else { call.lane };
+                let gate = self.gates.get(&lane);
+                let refused = gate.and_then(|gate| gate.last_error.clone());
+                let has_conn = self
+                    .conns
+                    .values()
+                    .any(|conn| conn.lane == call.lane && conn.is_open());
+                match call
+                    .last_cause
+                    .clone()
+                    .or_else(|| refused.map(Cause::ConnectFailed))
+                {
+                    Some(cause) => Error::Unavailable { cause, applied },
+                    None if parked => Error::Timeout {
+                        phase: Phase::Token,
+                        applied,
+                    },
+                    None if has_conn => Error::Timeout {
+                        phase: Phase::Queue,
+                        applied,
+                    },
+                    None => Error::Timeout {
+                        phase: Phase::Connect,
+                        applied,
+                    },
+                }
+            }
+            Some(conn) => {
+                let phase = match conn.wire.sent(StreamId(id.get())) {
+                    Sent::All => Phase::Answer,
+                    Sent::Nothing | Sent::Part => Phase::Send,
+                };
+                Error::Timeout { phase, applied }
+            }
+        };
+        self.finish_call(id, Err(error));
+        if let State::Asking(conn) | State::Sent(conn) = state {
+            self.leave_conn(now, id, conn, CloseReason::Deadline);
+        }
+    }
+}

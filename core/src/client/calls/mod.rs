@@ -1,0 +1,307 @@
+//! Unary calls and renewals: from the command to the one outcome.
+//!
+//! ```text
+//!   call ──► Waiting ──a connection is free──► Sent(conn) ──answer──► one Answered event
+//!               ▲                                  │ connection lost:
+//!               └───── may be sent again ──────────┤
+//!               deadline, cancel, shutdown: ───────┴──────────────► one Answered event
+//! ```
+//!
+//! A call that not every server has is Asking before it is Sent, on a connection whose server's version
+//! is not known. A call that waits for somebody else has a connection of its own, and no deadline once
+//! it is sent unless the caller gave one.
+//!
+//! A call leaves the table when it ends, so a second outcome finds nothing (law 6). Which call may be
+//! sent again is said in `retry`.
+
+mod answers;
+mod losses;
+mod placing;
+mod table;
+
+pub(super) use self::table::Calls;
+
+use self::table::Owner;
+use self::table::Pending;
+use self::table::State;
+use super::Client;
+use super::options::CallOptions;
+use super::output::Event;
+use super::output::Output;
+use super::retry::Class;
+use super::timer::Timer;
+use crate::api::Call;
+use crate::api::LeaseKeepAlive;
+use crate::api::Response;
+use crate::api::Rpc;
+use crate::api::VersionRequest;
+use crate::buf::Sent;
+use crate::conn::Lane;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::CloseReason;
+use crate::error::Error;
+use crate::error::Limit;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::EndpointIndex;
+use crate::time::Instant;
+use crate::wire::CancelStep;
+use crate::wire::StreamId;
+use crate::wire::gateway::Encoded;
+
+impl Client {
+    /// Starts a call with the default options. Its outcome comes as
+    /// [`Event::Answered`](crate::Event::Answered), exactly once.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Range};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let call = client.call(Instant::ZERO, Range::prefix("/services/"));
+    /// assert_eq!(call.get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn call<C: Call>(&mut self, now: Instant, call: C) -> CallId {
+        self.call_with(now, call, CallOptions::default())
+    }
+
+    /// Starts a call.
+    ///
+    /// ```
+    /// #     /// # use etcd_core::{CallOptions, Client, Config, Instant, StatusRequest};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let options = CallOptions::default()
+    ///     .with_endpoint("http://127.0.0.1:22379".parse()?)
+    ///     .with_timeout(Duration::from_millis(300));
+    /// client.call_with(Instant::ZERO, StatusRequest::new(), options);
+    /// assert_eq!(client.poll_timeout(), Some(Instant::ZERO + Duration::from_millis(300)));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a call is given away with the command"
+    )]
+    pub fn call_with<C: Call>(&mut self, now: Instant, call: C, options: CallOptions) -> CallId {
+        let id = self.next_call_id();
+        if self.is_shut_down {
+            let (cause, applied) = (Cause::Shutdown, Applied::No);
+            self.tell_answer(id, Err(Error::Unavailable { cause, applied }));
+            return id;
+        }
+        if let Err(misuse) = call.check() {
+            self.tell_answer(id, Err(Error::Misuse(misuse)));
+            return id;
+        }
+        let request = Encoded::new(&call);
+        let limits = &self.config.limits;
+        let limit = if self.calls.table.len() >= limits.calls {
+            Some(Limit::Calls(limits.calls))
+        } else if call.waits() && self.calls.waits() >= limits.waits {
+            Some(Limit::Waits(limits.waits))
+        } else if request.body.len() > limits.request_bytes {
+            Some(Limit::Request(limits.request_bytes))
+        } else {
+            None
+        };
+        if let Some(limit) = limit {
+            self.tell_answer(
+                id,
+                Err(Error::Limit {
+                    limit,
+                    applied: Applied::No,
+                }),
+            );
+            return id;
+        }
+        let class = if call.is_read() {
+            Class::Read
+        } else if call.is_repeatable() {
+            Class::Repeatable
+        } else {
+            Class::Once
+        };
+        let lease = lease_of(&request);
+        let lane = match &options.endpoint {
+            Some(endpoint) if call.waits() => {
+                Lane::PinnedWaits(self.endpoints.find_or_add(endpoint))
+            }
+            Some(endpoint) => Lane::Pinned(self.endpoints.find_or_add(endpoint)),
+            None if call.waits() => Lane::Waits,
+            None if lease.is_some() => Lane::Renewals,
+            None => Lane::Calls,
+        };
+        let timeout = options.timeout.unwrap_or(match class {
+            Class::Read => self.config.read_timeout,
+            Class::Repeatable | Class::Once => self.config.write_timeout,
+        });
+        let sent_within = (call.waits() && options.timeout.is_none()).then_some(timeout);
+        let pending = Pending {
+            lease,
+            sent_within,
+            ..Pending::new(request, class, lane, now + timeout)
+        };
+        self.add_call(id, pending);
+        self.settle(now);
+        id
+    }
+
+    /// Cancels a call: it ends with `Error::Canceled` unless it ended before. An id that is not, or
+    /// no longer, under way changes nothing.
+    ///
+    /// ```
+    /// # use etcd_core::{Applied, Client, Config, Error, Event, Instant, Output, Put};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let call = client.call(Instant::ZERO, Put::new("k", "v"));
+    /// client.cancel_call(Instant::ZERO, call);
+    /// client.cancel_call(Instant::ZERO, call);
+    /// let answers: Vec<_> = std::iter::from_fn(|| client.poll_output())
+    ///     .filter_map(|output| match output {
+    ///         Output::Event(Event::Answered { result, .. }) => Some(*result),
+    ///         _ => None,
+    ///     })
+    ///     .collect();
+    /// assert_eq!(answers, [Err(Error::Canceled { applied: Applied::No })]);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn cancel_call(&mut self, now: Instant, call: CallId) {
+        let Some(pending) = self.calls.table.get(&call) else {
+            return;
+        };
+        let (applied, state) = (self.applied(call, pending), pending.state);
+        self.finish_call(call, Err(Error::Canceled { applied }));
+        if let State::Asking(conn) | State::Sent(conn) = state {
+            self.leave_conn(now, call, conn, CloseReason::Canceled);
+        }
+        self.settle(now);
+    }
+
+    /// Asks a server for its version on behalf of a watch connection to it.
+    pub(super) fn call_version_of(&mut self, now: Instant, conn: ConnId, at: EndpointIndex) {
+        let id = self.next_call_id();
+        let request = Encoded::new(&VersionRequest::new());
+        let deadline = now + self.config.read_timeout;
+        let pending = Pending {
+            owner: Owner::VersionOf(conn),
+            ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
+        };
+        self.add_call(id, pending);
+    }
+
+    /// Puts the client's own call for a token in line; where others wait for it, before all of them.
+    pub(super) fn call_login(
+        &mut self,
+        deadline: Instant,
+        request: Encoded,
+        is_awaited: bool,
+    ) -> CallId {
+        let id = self.next_call_id();
+        let pending = Pending {
+            owner: Owner::Login,
+            ..Pending::new(request, Class::Read, Lane::Calls, deadline)
+        };
+        self.add_call(id, pending);
+        if let Some(queue) = self
+            .calls
+            .queues
+            .get_mut(&Lane::Calls)
+            .filter(|_| is_awaited)
+        {
+            queue.rotate_right(1);
+        }
+        id
+    }
+
+    fn add_call(&mut self, id: CallId, pending: Pending) {
+        if let Some(deadline) = pending.deadline {
+            self.timers.arm(deadline, Timer::Call(id));
+        }
+        let queue = self.calls.queues.entry(pending.lane).or_default();
+        queue.push_back(id);
+        self.calls.waits += usize::from(pending.lane.is_waits());
+        self.calls.table.insert(id, pending);
+    }
+
+    fn next_call_id(&mut self) -> CallId {
+        let id = CallId::new(self.next_call);
+        self.next_call += 1;
+        id
+    }
+
+    /// Whether a call that ends now without an answer may have had an effect.
+    fn applied(&self, id: CallId, call: &Pending) -> Applied {
+        let sent = match call.state {
+            State::Waiting | State::Asking(_) => Sent::Nothing,
+            State::Sent(conn) => self
+                .conns
+                .get(&conn)
+                .map_or(Sent::All, |conn| conn.wire.sent(StreamId(id.get()))),
+        };
+        match call.class.applied_without_answer(sent) {
+            Applied::No if call.maybe_applied => Applied::Maybe,
+            applied => applied,
+        }
+    }
+
+    /// Takes an ended call off its connection. A connection on which the server was silent until a
+    /// deadline is given up, whatever else waits there.
+    fn leave_conn(&mut self, now: Instant, call: CallId, id: ConnId, reason: CloseReason) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        let step = conn.wire.cancel(StreamId(call.get()));
+        if step == CancelStep::CloseConnection || reason == CloseReason::Deadline {
+            self.conn_lost(now, id, reason);
+        }
+    }
+
+    /// Ends a call.
+    fn finish_call(&mut self, id: CallId, result: Result<Response, Error>) {
+        let Some(call) = self.calls.table.remove(&id) else {
+            return;
+        };
+        self.calls.waits -= usize::from(call.lane.is_waits());
+        if let Some(deadline) = call.deadline {
+            self.timers.disarm(deadline, Timer::Call(id));
+        }
+        if call.state == State::Waiting {
+            if let Some(queue) = self.calls.queues.get_mut(&call.lane) {
+                if let Some(position) = queue.iter().position(|waiting| *waiting == id) {
+                    queue.remove(position);
+                }
+            }
+            self.auth.parked.remove(&id);
+        }
+        match call.owner {
+            Owner::User => self.tell_answer(id, result),
+            Owner::VersionOf(conn) => self.version_answered(conn, result),
+            Owner::Login => self.auth.handle_answer(id, result),
+        }
+    }
+
+    fn tell_answer(&mut self, call: CallId, result: Result<Response, Error>) {
+        let result = Box::new(result);
+        self.outputs
+            .push_back(Output::Event(Event::Answered { call, result }));
+    }
+
+    pub(super) fn shutdown_calls(&mut self) {
+        while let Some((id, call)) = self.calls.table.first_key_value() {
+            let (id, applied) = (*id, self.applied(*id, call));
+            let cause = Cause::Shutdown;
+            self.finish_call(id, Err(Error::Unavailable { cause, applied }));
+        }
+        self.calls.queues.clear();
+        self.calls.idle.clear();
+        self.calls.idle_waits.clear();
+    }
+}
+
+/// The lease of a renewal, which may travel with others on one connection.
+fn lease_of(request: &Encoded) -> Option<i64> {
+    if request.rpc != Rpc::LeaseKeepAlive {
+        return None;
+    }
+    serde_json::from_slice::<LeaseKeepAlive>(&request.body)
+        .ok()
+        .map(|renewal| renewal.id)
+}

@@ -1,0 +1,152 @@
+//! Every call under way, and the connections that wait for one.
+//!
+//! Queues by lane, and who wants the answer. Why a call moves is not known here.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+
+use crate::api::Rpc;
+use crate::client::retry::Class;
+use crate::conn::Lane;
+use crate::error::Cause;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::time::Instant;
+use crate::wire::gateway::Encoded;
+
+/// Every call under way, and the connections that wait for one.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Calls {
+    pub(super) table: BTreeMap<CallId, Pending>,
+    /// The waiting ones, in their order, by the connections they may go on.
+    pub(super) queues: BTreeMap<Lane, VecDeque<CallId>>,
+    /// Open connections for calls without a call on them, the last used at the end.
+    pub(super) idle: Vec<ConnId>,
+    /// The same for calls that wait for somebody else.
+    pub(super) idle_waits: Vec<ConnId>,
+    /// How many of the table are on lanes of waits.
+    pub(super) waits: usize,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) request: Encoded,
+    /// The lease, if it is a renewal.
+    pub(super) lease: Option<i64>,
+    pub(super) class: Class,
+    pub(super) lane: Lane,
+    pub(super) owner: Owner,
+    /// None once a call that waits was sent.
+    pub(super) deadline: Option<Instant>,
+    /// What is left of it while it is not sent, for a call whose answer may take as long as it takes.
+    pub(super) sent_within: Option<Duration>,
+    pub(super) state: State,
+    /// How often it was started on a connection.
+    pub(super) attempts: u32,
+    /// An earlier attempt may have had an effect.
+    pub(super) maybe_applied: bool,
+    /// What ended the last attempt.
+    pub(super) last_cause: Option<Cause>,
+    /// How many new tokens were asked for because of it.
+    pub(super) refreshes: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    /// The server's version is asked for on the connection the call will be sent on.
+    Asking(ConnId),
+    Sent(ConnId),
+}
+
+/// Who wants the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    User,
+    /// The connection whose server's version is asked for.
+    VersionOf(ConnId),
+    /// The client itself, for its token.
+    Login,
+}
+
+impl Pending {
+    pub(super) fn new(request: Encoded, class: Class, lane: Lane, deadline: Instant) -> Self {
+        Self {
+            request,
+            lease: None,
+            class,
+            lane,
+            owner: Owner::User,
+            deadline: Some(deadline),
+            sent_within: None,
+            state: State::Waiting,
+            attempts: 0,
+            maybe_applied: false,
+            last_cause: None,
+            refreshes: 0,
+        }
+    }
+}
+
+impl Calls {
+    /// How many calls under way may wait for somebody else.
+    pub(super) const fn waits(&self) -> usize {
+        self.waits
+    }
+
+    pub(in crate::client) fn add_idle(&mut self, conn: ConnId, lane: Lane) {
+        self.idle_of(lane).push(conn);
+    }
+
+    pub(super) fn idle_of(&mut self, lane: Lane) -> &mut Vec<ConnId> {
+        match lane.is_waits() {
+            true => &mut self.idle_waits,
+            false => &mut self.idle,
+        }
+    }
+
+    pub(in crate::client) fn remove_conn(&mut self, conn: ConnId) {
+        self.idle.retain(|idle| *idle != conn);
+        self.idle_waits.retain(|idle| *idle != conn);
+    }
+
+    pub(super) fn waiting(&self, lane: Lane) -> usize {
+        self.queues.get(&lane).map_or(0, VecDeque::len)
+    }
+
+    pub(super) fn pop_waiting(&mut self, lane: Lane) -> Option<CallId> {
+        self.queues.get_mut(&lane)?.pop_front()
+    }
+
+    /// Whether a call needs a token: all but the one for a token, and pages beside the gateway.
+    pub(super) fn takes_token(&self, id: CallId) -> bool {
+        self.table
+            .get(&id)
+            .is_some_and(|call| call.request.rpc != Rpc::Authenticate && call.request.is_post())
+    }
+
+    /// Whether a call that needs a token waits in a lane.
+    pub(in crate::client) fn has_token_takers(&self, lane: Lane) -> bool {
+        let queue = self.queues.get(&lane);
+        queue.is_some_and(|queue| queue.iter().any(|id| self.takes_token(*id)))
+    }
+
+    /// Takes those out of their line.
+    pub(in crate::client) fn take_token_takers(&mut self, lane: Lane) -> Vec<CallId> {
+        let queue = self.queues.remove(&lane).unwrap_or_default();
+        let (taken, left): (VecDeque<_>, VecDeque<_>) =
+            queue.into_iter().partition(|id| self.takes_token(*id));
+        self.queues.insert(lane, left);
+        taken.into()
+    }
+
+    /// Puts a call at the front of its line.
+    pub(in crate::client) fn put_first(&mut self, id: CallId) {
+        if let Some(call) = self.table.get_mut(&id) {
+            call.state = State::Waiting;
+            self.queues.entry(call.lane).or_default().push_front(id);
+        }
+    }
+}
