@@ -61,7 +61,7 @@ impl Client {
         if let Some(gate) = self.gates.get_mut(&conn.lane) {
             gate.last_error = None;
         }
-        if conn.full_watches > 0 {
+        if conn.full_streams > 0 {
             self.outputs.push_back(Output::Pause(id));
         }
         if conn.lane.purpose() == Purpose::Calls {

@@ -65,8 +65,8 @@ pub(crate) struct Conn {
     pub(crate) last_used: Instant,
     /// The driver was told of bytes to send, and has not taken all of them since.
     told: bool,
-    /// How many watches on it hold all they may; above 0 it is not read.
-    pub(crate) full_watches: usize,
+    /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
+    pub(crate) full_streams: usize,
     /// When the server has to have confirmed a watch; set while it owes one.
     pub(crate) created_deadline: Option<Instant>,
     /// How many confirmations had come when that was set.
@@ -125,7 +125,7 @@ impl Conn {
             state: State::Opening { deadline },
             last_used: Instant::ZERO,
             told: false,
-            full_watches: 0,
+            full_streams: 0,
             created_deadline: None,
             answered_creates: 0,
             server: ServerVersion::Unknown,

@@ -227,7 +227,7 @@ impl Client {
         };
         conn.wire.start(WireStream(id.get()), &ask);
         // It may come from a connection that was lost while its user did not read.
-        conn.full_watches = usize::from(stream.full);
+        conn.full_streams = usize::from(stream.full);
         stream.phase = Phase::On(conn_id);
         stream.attempts = stream.attempts.saturating_add(1);
         self.stats.requests += 1;
@@ -408,7 +408,7 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&conn_id) else {
             return;
         };
-        conn.full_watches = usize::from(full);
+        conn.full_streams = usize::from(full);
         if conn.is_open() {
             self.outputs.push_back(if full {
                 Output::Pause(conn_id)

@@ -251,7 +251,7 @@ impl Client {
             return;
         };
         conn.created_deadline = None;
-        if conn.full_watches > 0 {
+        if conn.full_streams > 0 {
             // It may have confirmed; we are the ones who do not read.
             return self.arm_created(now, id);
         }
@@ -527,13 +527,13 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let was_full = conn.full_watches > 0;
+        let was_full = conn.full_streams > 0;
         if full {
-            conn.full_watches += 1;
+            conn.full_streams += 1;
         } else {
-            conn.full_watches -= 1;
+            conn.full_streams -= 1;
         }
-        let is_full = conn.full_watches > 0;
+        let is_full = conn.full_streams > 0;
         if conn.is_open() && was_full != is_full {
             let output = if is_full {
                 Output::Pause(id)
