@@ -37,7 +37,8 @@
 //!
 //! # Dropping
 //!
-//! Dropping a call's future cancels the call; a write canceled so may have happened. Dropping a
+//! Dropping a call's future cancels the call; a write canceled so may have happened. That is why there
+//! is no `start` as in `etcd-std`: a call in a [`smol::Task`] is the same. Dropping a
 //! [`Watcher`] cancels its watch, and the same holds for a [`Snapshot`] and an [`Observer`]. Dropping
 //! the last [`Client`] and the last of these closes the sockets and ends the driver.
 
@@ -54,6 +55,7 @@ mod shared;
 mod signal;
 mod snapshot;
 mod socket;
+mod stream_handle;
 mod streams;
 mod watch_handle;
 mod watcher;
@@ -64,6 +66,7 @@ pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
 pub use snapshot::Snapshot;
+pub use stream_handle::StreamHandle;
 pub use watch_handle::WatchHandle;
 pub use watcher::Watcher;
 

@@ -16,6 +16,7 @@ use futures_core::FusedStream;
 use futures_core::Stream;
 
 use crate::client::Client;
+use crate::stream_handle::StreamHandle;
 use crate::streams::Source;
 
 /// Elections.
@@ -114,6 +115,22 @@ impl Observer {
     /// ```
     pub fn cancel(&self) {
         self.source.cancel();
+    }
+
+    /// A grip on this observation for another task, to end it while somebody waits here.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let mut observer = client.observe("el").await;
+    /// let handle = observer.handle();
+    /// std::thread::spawn(move || handle.cancel());
+    /// while observer.next().await.is_some() {}
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> StreamHandle {
+        self.source.grip()
     }
 }
 

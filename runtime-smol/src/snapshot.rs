@@ -25,6 +25,7 @@ use futures_core::FusedStream;
 use futures_core::Stream;
 
 use crate::client::Client;
+use crate::stream_handle::StreamHandle;
 use crate::streams::Source;
 use crate::streams::io_error;
 
@@ -146,6 +147,23 @@ impl Snapshot {
     /// Breaks it off: it ends with [`Error::Canceled`].
     pub fn cancel(&self) {
         self.source.cancel();
+    }
+
+    /// A grip on this snapshot for another task, to break it off while it is read here, or saved:
+    /// [`Snapshot::save_to`] ends with an error then, and takes `<path>.part` away.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let snapshot = client.snapshot().await;
+    /// let handle = snapshot.handle();
+    /// std::thread::spawn(move || handle.cancel());
+    /// snapshot.save_to("etcd.db").await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> StreamHandle {
+        self.source.grip()
     }
 
     /// Writes it to a file that `etcdutl snapshot restore` takes: the store, and behind it the 32

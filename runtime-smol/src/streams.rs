@@ -13,6 +13,7 @@ use etcd_core::StreamId;
 
 use crate::shared::Handle;
 use crate::signal::replace_waker;
+use crate::stream_handle::StreamHandle;
 
 /// A stream of the core. Dropping it cancels the stream.
 pub(crate) struct Source {
@@ -64,6 +65,10 @@ impl Source {
         };
         self.ended = matches!(event, StreamEvent::End(_));
         Poll::Ready(Some(event))
+    }
+
+    pub(crate) fn grip(&self) -> StreamHandle {
+        StreamHandle::new(&self.handle, self.id)
     }
 
     pub(crate) fn cancel(&self) {

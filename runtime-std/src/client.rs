@@ -16,6 +16,7 @@ use etcd_core::ConfigError;
 use etcd_core::Credentials;
 use etcd_core::Error;
 use etcd_core::Instant;
+use etcd_core::Response;
 use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
@@ -31,7 +32,7 @@ use crate::watcher::Watcher;
 /// ([`Error::applied`]). How long that can take is in [`Config`], and for one call in
 /// [`CallOptions`].
 ///
-/// When the last clone and the last [`Watcher`] are dropped, the connections are closed and the
+/// When the last clone and the last [`Watcher`], and whatever else is open, are dropped, the connections are closed and the
 /// helper thread, if one was started, has ended.
 ///
 /// ```no_run
@@ -172,8 +173,13 @@ impl Client {
     /// Why it failed, and whether it may have happened all the same.
     pub fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error> {
         let response = self.handle.shared().call(call, options)?;
-        Ok(C::from_response(response).expect("the core answers a call with the call's own type"))
+        Ok(typed::<C>(response))
     }
+}
+
+/// The answer of a call, in its own type.
+pub(crate) fn typed<C: Call>(response: Response) -> C::Response {
+    C::from_response(response).expect("the core answers a call with the call's own type")
 }
 
 /// Watching.

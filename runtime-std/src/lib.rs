@@ -23,11 +23,19 @@
 //!
 //! * A call does not leave the thread that makes it: that thread writes the request, waits for the
 //!   sockets and reads the answer. Of several threads that call at once, one reads for all.
-//! * A thread blocked in a [`Watcher`], a [`Snapshot`] or an [`Observer`] does the same.
+//! * A thread blocked in a [`Watcher`], a [`Snapshot`], an [`Observer`] or a [`Pending`] call does the
+//!   same.
 //! * While no thread is in here and there is any of these, one helper thread (`etcd-std-helper`) looks
 //!   after them. It is started when it is first needed.
 //! * Host names are looked up on threads of their own (`etcd-std-lookup`), which end with the answer.
 //! * When the last [`Client`] and the last of these are dropped, sockets and helper are gone.
+//!
+//! # Calling off
+//!
+//! [`Client::start`] begins a call and gives back a [`Pending`] one, to be waited for later; its
+//! [`CallHandle`] cancels it from any other thread. [`WatchHandle`] and [`StreamHandle`] do the same for
+//! watches, snapshots and observations. A write canceled so may have happened: [`Error::applied`] says
+//! it. Dropping a [`Pending`] call, a [`Watcher`], a [`Snapshot`] or an [`Observer`] cancels it, too.
 //!
 //! # Time
 //!
@@ -41,12 +49,14 @@ mod helper;
 mod helpers;
 mod observer;
 mod pages;
+mod pending;
 mod poll;
 mod roles;
 mod serve;
 mod shared;
 mod snapshot;
 mod socket;
+mod stream_handle;
 mod streams;
 mod watch_handle;
 mod watcher;
@@ -55,7 +65,10 @@ pub use client::Client;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
+pub use pending::CallHandle;
+pub use pending::Pending;
 pub use snapshot::Snapshot;
+pub use stream_handle::StreamHandle;
 pub use watch_handle::WatchHandle;
 pub use watcher::Elapsed;
 pub use watcher::Watcher;

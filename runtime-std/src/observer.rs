@@ -13,6 +13,7 @@ use etcd_core::StreamEnd;
 use etcd_core::StreamEvent;
 
 use crate::client::Client;
+use crate::stream_handle::StreamHandle;
 use crate::streams::Source;
 use crate::watcher::Elapsed;
 
@@ -118,6 +119,21 @@ impl Observer {
     /// ```
     pub fn cancel(&self) {
         self.source.cancel();
+    }
+
+    /// A grip on this observation for another thread, to end it while somebody waits here.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let mut observer = client.observe("el");
+    /// let handle = observer.handle();
+    /// std::thread::spawn(move || handle.cancel());
+    /// while observer.next().is_some() {}
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> StreamHandle {
+        self.source.grip()
     }
 
     /// The next leader, or `None` if there is none by `until` or none will ever be.

@@ -20,6 +20,7 @@ use std::sync::Condvar;
 use std::time::Duration;
 
 use etcd_core::Call;
+use etcd_core::CallId;
 use etcd_core::CallOptions;
 use etcd_core::Error;
 use etcd_core::Instant;
@@ -39,18 +40,37 @@ impl Shared {
     /// Makes a call and waits for its result.
     pub(crate) fn call<C: Call>(&self, call: C, options: CallOptions) -> Result<Response, Error> {
         let (mut locked, now) = self.begin();
-        let id = locked.core.call_with(now, call, options);
-        locked.answers.insert(id, None);
-        // The request goes out here, from this thread.
-        locked.drain(now);
+        let id = locked.begin_call(now, call, options);
 
         let result = self.wait(locked, now, Key::Call(id), None, |state, _| {
-            state.answers.get_mut(&id)?.take()
+            state.take_answer(id)
         });
         let Some(result) = result else {
             unreachable!("a wait without a time limit ends with an answer");
         };
         *result
+    }
+
+    /// Starts a call. Whoever waits for it looks after it, and until then the helper.
+    pub(crate) fn start_call<C: Call>(&self, call: C, options: CallOptions) -> CallId {
+        let (mut locked, now) = self.begin();
+        let id = locked.begin_call(now, call, options);
+        locked.hand_on();
+        id
+    }
+
+    /// Waits for the result of a started call, which nobody has taken, until `until` at the latest.
+    pub(crate) fn wait_for_call(
+        &self,
+        call: CallId,
+        until: Option<Instant>,
+    ) -> Option<Result<Response, Error>> {
+        let locked = self.lock();
+        let now = self.clock.now();
+        let result = self.wait(locked, now, Key::Call(call), until, |state, _| {
+            state.take_answer(call)
+        });
+        result.map(|result| *result)
     }
 
     /// Opens a watch and waits for its first event.
@@ -112,9 +132,6 @@ impl Shared {
             // What was waited for is there, or the time for it is up.
             let found = ready(&mut locked, now);
             if found.is_some() || looked && until.is_some_and(|until| until <= now) {
-                if let Key::Call(call) = key {
-                    locked.answers.remove(&call);
-                }
                 locked.leave(key);
                 return found;
             }
@@ -178,6 +195,30 @@ impl Shared {
 }
 
 impl State {
+    /// Gives a call to the core, and keeps a place for its answer.
+    fn begin_call<C: Call>(&mut self, now: Instant, call: C, options: CallOptions) -> CallId {
+        let id = self.core.call_with(now, call, options);
+        self.answers.insert(id, None);
+        self.unanswered += 1;
+        // The request goes out here, from this thread.
+        self.drain(now);
+        id
+    }
+
+    /// The answer of a call, if it is there; it has no place any more then.
+    fn take_answer(&mut self, call: CallId) -> Option<Box<Result<Response, Error>>> {
+        self.answers.get(&call)?.as_ref()?;
+        self.answers.remove(&call)?
+    }
+
+    /// Ends a call whose owner does not want its answer.
+    pub(crate) fn drop_call(&mut self, now: Instant, call: CallId) {
+        self.core.cancel_call(now, call);
+        // What it ended with goes with it.
+        self.drain(now);
+        self.answers.remove(&call);
+    }
+
     /// Ends a watch whose owner wants nothing more of it.
     pub(crate) fn drop_watch(&mut self, now: Instant, watch: WatchId) {
         self.core.cancel_watch(now, watch);

@@ -288,9 +288,10 @@ impl State {
 
     /// Keeps a result for the thread that waits for it.
     fn answered(&mut self, call: CallId, result: Box<Result<Response, Error>>) {
-        // A call that nobody waits for any more has no place.
-        if let Some(place) = self.answers.get_mut(&call) {
+        // Each call has its place until its answer was taken.
+        if let Some(place @ None) = self.answers.get_mut(&call) {
             *place = Some(result);
+            self.unanswered -= 1;
             self.rouse(Key::Call(call));
         }
     }

@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub(crate) buf: Box<[u8]>,
     /// The calls somebody waits for, and their results once they are there.
     pub(crate) answers: BTreeMap<CallId, Option<Box<Result<Response, Error>>>>,
+    /// How many of them have no result yet.
+    pub(crate) unanswered: usize,
     /// Watches whose end their owner has not seen.
     pub(crate) watches: usize,
     /// Snapshots and observations whose end their owner has not seen.
@@ -153,6 +155,7 @@ impl Shared {
                 set: None,
                 buf: vec![0; READ_BYTES].into_boxed_slice(),
                 answers: BTreeMap::new(),
+                unanswered: 0,
                 watches: 0,
                 streams: 0,
                 leader: Leader::Nobody,
@@ -239,7 +242,8 @@ impl State {
 
     /// Whether the sockets must be looked after although no thread waits for anything.
     pub(crate) fn needs_service(&self) -> bool {
-        !self.closed && (self.watches + self.streams > 0 || self.core.poll_timeout().is_some())
+        let open = self.unanswered + self.watches + self.streams;
+        !self.closed && (open > 0 || self.core.poll_timeout().is_some())
     }
 
     /// Ends waits that have come to be wrong.

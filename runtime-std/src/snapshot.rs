@@ -22,6 +22,7 @@ use etcd_core::StreamEvent;
 use etcd_core::bytes::Bytes;
 
 use crate::client::Client;
+use crate::stream_handle::StreamHandle;
 use crate::streams::Source;
 use crate::streams::io_error;
 use crate::watcher::Elapsed;
@@ -184,6 +185,22 @@ impl Snapshot {
     /// ```
     pub fn cancel(&self) {
         self.source.cancel();
+    }
+
+    /// A grip on this snapshot for another thread, to break it off while it is read here, or saved:
+    /// [`Snapshot::save_to`] ends with an error then, and takes `<path>.part` away.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let snapshot = client.snapshot();
+    /// let handle = snapshot.handle();
+    /// std::thread::spawn(move || handle.cancel());
+    /// snapshot.save_to("etcd.db")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle(&self) -> StreamHandle {
+        self.source.grip()
     }
 
     /// Writes it to a file that `etcdutl snapshot restore` takes.

@@ -13,6 +13,7 @@ use crate::client::Handle;
 use crate::shared::Key;
 use crate::shared::Shared;
 use crate::shared::State;
+use crate::stream_handle::StreamHandle;
 
 /// A stream of the core. Dropping it cancels the stream.
 pub(crate) struct Source {
@@ -45,6 +46,10 @@ impl Source {
         let event = self.handle.shared().next_stream_event(self.id, until)?;
         self.ended = matches!(event, StreamEvent::End(_));
         Some(event)
+    }
+
+    pub(crate) fn grip(&self) -> StreamHandle {
+        StreamHandle::new(&self.handle, self.id)
     }
 
     pub(crate) fn cancel(&self) {

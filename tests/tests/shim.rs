@@ -31,6 +31,7 @@ on_both! {
     a_lease_is_kept_alive_until_it_is_gone,
     errors_say_what_happened,
     a_call_can_be_canceled,
+    a_canceled_lock_leaves_the_queue,
     snapshots_and_leaders_are_told,
     impossible_lines_are_misuse,
     the_end_of_the_input_ends_everything,
@@ -270,6 +271,38 @@ fn a_call_can_be_canceled(runtime: &str) {
     }
     server.resume().unwrap();
     shim.ok("kv/range", json!({"key": "aw=="}));
+    shim.end();
+}
+
+fn a_canceled_lock_leaves_the_queue(runtime: &str) {
+    let server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    shim.ok("lease/grant", json!({"TTL": "60", "ID": "1"}));
+    shim.ok("lease/grant", json!({"TTL": "60", "ID": "2"}));
+    let keys = json!({"key": "am9icy8=", "range_end": "am9iczA="});
+    let count = |shim: &mut Shim| shim.ok("kv/range", keys.clone())["count"].clone();
+    let until = |shim: &mut Shim, wanted: &str| {
+        let start = Instant::now();
+        while count(shim) != wanted {
+            assert!(start.elapsed() < PATIENCE, "there are never {wanted} keys");
+        }
+    };
+
+    let held = shim.ok("lock/lock", json!({"name": "am9icw==", "lease": "1"}))["key"].clone();
+    let waiting =
+        shim.send(json!({"call": "lock/lock", "request": {"name": "am9icw==", "lease": "2"}}));
+    until(&mut shim, "2");
+
+    let cancel = shim.send(json!({"cancel": waiting}));
+    let error = shim.next(&waiting)["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["applied"]),
+        (&json!("canceled"), &json!("maybe"))
+    );
+    assert_eq!(shim.next(&cancel), json!({"ok": {}}));
+    until(&mut shim, "1");
+    shim.ok("lock/unlock", json!({"key": held}));
+    assert_eq!(count(&mut shim), Value::Null);
     shim.end();
 }
 

@@ -20,9 +20,9 @@ use etcd_core::UnlockResponse;
 use crate::client::Client;
 
 impl Client {
-    /// Waits until the lock is held; it ends with the lease. There is no deadline, and no
-    /// way to call off a thread that waits here: for either, give a [`Lock`] and a timeout to
-    /// [`Client::call_with`].
+    /// Waits until the lock is held; it ends with the lease. There is no deadline:
+    /// for one, give a [`Lock`] and a timeout to [`Client::call_with`]. To be able to call it off, give the
+    /// [`Lock`] to [`Client::start`].
     ///
     /// # Errors
     ///
@@ -52,9 +52,9 @@ impl Client {
         self.call(Unlock::new(key))
     }
 
-    /// Waits until it is elected; the lead ends with the lease. There is no deadline, and no
-    /// way to call off a thread that waits here: for either, give a [`Campaign`] and a timeout to
-    /// [`Client::call_with`].
+    /// Waits until it is elected; the lead ends with the lease. There is no deadline:
+    /// for one, give a [`Campaign`] and a timeout to [`Client::call_with`]. To be able to call it off, give the
+    /// [`Campaign`] to [`Client::start`].
     ///
     /// # Errors
     ///

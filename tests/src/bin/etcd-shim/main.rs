@@ -4,6 +4,7 @@
 //! that call gave. `../shared/shim.md` is the protocol.
 
 mod options;
+mod orders;
 mod runtime;
 mod serve;
 

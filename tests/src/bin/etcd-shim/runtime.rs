@@ -14,25 +14,8 @@ use etcd_core::{
     Call, CallOptions, Config, Error, Observe, ObserveResponse, SnapshotChunk, SnapshotSummary,
     Stats, Watch, WatchEvent,
 };
-use smol::channel::Receiver;
-use smol::future::or;
 
-/// What another line wants of a stream or a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// End.
-    Cancel,
-    /// End, for it is the end of the input.
-    Shutdown,
-    /// Ask the server for progress.
-    Progress,
-}
-
-/// What comes first: an order, or what was waited for.
-pub(crate) enum First<T> {
-    Order(Order),
-    Came(T),
-}
+use crate::orders::{First, Order, Orders};
 
 /// A driver.
 pub(crate) trait Runtime: Clone + Send + Sync + 'static {
@@ -45,9 +28,6 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     /// Its observation.
     type Observer: Streaming<Item = ObserveResponse>;
 
-    /// Whether an order reaches a call before it is answered.
-    const INTERRUPTS: bool;
-
     /// Runs a line beside the others.
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static);
 
@@ -56,7 +36,7 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
         &self,
         call: C,
         options: CallOptions,
-        orders: &Receiver<Order>,
+        orders: &Orders,
     ) -> impl Future<Output = First<Result<C::Response, Error>>> + Send
     where
         C: Call + Send,
@@ -66,7 +46,7 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     fn watch(
         &self,
         watch: Watch,
-        orders: &Receiver<Order>,
+        orders: &Orders,
     ) -> impl Future<Output = First<Result<Self::Watcher, Error>>> + Send;
 
     /// Takes a snapshot.
@@ -87,10 +67,7 @@ pub(crate) trait Watching: Send {
     fn created_revision(&self) -> i64;
 
     /// The next event, unless an order comes first.
-    fn next(
-        &mut self,
-        orders: &Receiver<Order>,
-    ) -> impl Future<Output = First<Option<WatchEvent>>> + Send;
+    fn next(&mut self, orders: &Orders) -> impl Future<Output = First<Option<WatchEvent>>> + Send;
 
     fn request_progress(&self);
 
@@ -105,28 +82,19 @@ pub(crate) trait Streaming: Send {
     /// The next item, unless an order comes first.
     fn next(
         &mut self,
-        orders: &Receiver<Order>,
+        orders: &Orders,
     ) -> impl Future<Output = First<Option<Result<Self::Item, Error>>>> + Send;
 
     /// What is known of a snapshot that came whole.
     fn summary(&self) -> Option<&SnapshotSummary>;
 }
 
-/// The next order; none ever if nobody is left to give one.
-async fn order<T>(orders: &Receiver<Order>) -> First<T> {
-    match orders.recv().await {
-        Ok(order) => First::Order(order),
-        Err(_) => std::future::pending().await,
-    }
-}
-
 /// Waits, unless an order comes first.
-pub(crate) async fn pause(time: Duration, orders: &Receiver<Order>) -> First<()> {
+pub(crate) async fn pause(time: Duration, orders: &Orders) -> First<()> {
     let over = async {
         smol::Timer::after(time).await;
-        First::Came(())
     };
-    or(order(orders), over).await
+    orders.or(over).await
 }
 
 /// The blocking driver.
@@ -134,10 +102,6 @@ pub(crate) async fn pause(time: Duration, orders: &Receiver<Order>) -> First<()>
 pub(crate) struct Std(etcd_std::Client);
 
 impl Std {
-    /// How long an order to a watch may have to wait: a thread that waits for an event cannot be
-    /// told anything.
-    const ATTENTION: Duration = Duration::from_millis(50);
-
     pub(crate) fn new(config: Config, seed: Option<u64>) -> Self {
         Self(match seed {
             Some(seed) => etcd_std::Client::with_seed(config, seed),
@@ -152,8 +116,6 @@ impl Runtime for Std {
     type Snapshot = etcd_std::Snapshot;
 
     type Observer = etcd_std::Observer;
-
-    const INTERRUPTS: bool = false;
 
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
         let line = Arc::new(Mutex::new(Some(line)));
@@ -175,20 +137,25 @@ impl Runtime for Std {
         &self,
         call: C,
         options: CallOptions,
-        _: &Receiver<Order>,
+        orders: &Orders,
     ) -> First<Result<C::Response, Error>>
     where
         C: Call + Send,
         C::Response: Send,
     {
-        First::Came(self.0.call_with(call, options))
+        let pending = self.0.start_with(call, options);
+        let handle = pending.handle();
+        let reach = move |order| {
+            if order == Order::Cancel {
+                handle.cancel();
+            }
+            // What renews again and again has to end, too.
+            false
+        };
+        First::Came(orders.block(reach, || pending.wait()))
     }
 
-    async fn watch(
-        &self,
-        watch: Watch,
-        _: &Receiver<Order>,
-    ) -> First<Result<Self::Watcher, Error>> {
+    async fn watch(&self, watch: Watch, _: &Orders) -> First<Result<Self::Watcher, Error>> {
         First::Came(self.0.watch(watch))
     }
 
@@ -214,15 +181,18 @@ impl Watching for etcd_std::Watcher {
         self.created_revision()
     }
 
-    async fn next(&mut self, orders: &Receiver<Order>) -> First<Option<WatchEvent>> {
-        loop {
-            if let Ok(order) = orders.try_recv() {
-                return First::Order(order);
+    async fn next(&mut self, orders: &Orders) -> First<Option<WatchEvent>> {
+        let handle = self.handle();
+        let reach = move |order| {
+            match order {
+                Order::Cancel => handle.cancel(),
+                Order::Progress => handle.request_progress(),
+                // The end comes from the client, which is shut down.
+                Order::Shutdown => {}
             }
-            if let Ok(event) = self.next_event_timeout(Std::ATTENTION) {
-                return First::Came(event);
-            }
-        }
+            true
+        };
+        First::Came(orders.block(reach, || self.next_event()))
     }
 
     fn request_progress(&self) {
@@ -260,8 +230,6 @@ impl Runtime for Smol {
 
     type Observer = etcd_smol::Observer;
 
-    const INTERRUPTS: bool = true;
-
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
         self.executor.spawn(line).detach();
     }
@@ -270,23 +238,17 @@ impl Runtime for Smol {
         &self,
         call: C,
         options: CallOptions,
-        orders: &Receiver<Order>,
+        orders: &Orders,
     ) -> First<Result<C::Response, Error>>
     where
         C: Call + Send,
         C::Response: Send,
     {
-        let came = async { First::Came(self.client.call_with(call, options).await) };
-        or(came, order(orders)).await
+        orders.or(self.client.call_with(call, options)).await
     }
 
-    async fn watch(
-        &self,
-        watch: Watch,
-        orders: &Receiver<Order>,
-    ) -> First<Result<Self::Watcher, Error>> {
-        let came = async { First::Came(self.client.watch(watch).await) };
-        or(came, order(orders)).await
+    async fn watch(&self, watch: Watch, orders: &Orders) -> First<Result<Self::Watcher, Error>> {
+        orders.or(self.client.watch(watch)).await
     }
 
     async fn snapshot(&self, options: CallOptions) -> Self::Snapshot {
@@ -311,9 +273,8 @@ impl Watching for etcd_smol::Watcher {
         self.created_revision()
     }
 
-    async fn next(&mut self, orders: &Receiver<Order>) -> First<Option<WatchEvent>> {
-        let came = async { First::Came(self.next_event().await) };
-        or(came, order(orders)).await
+    async fn next(&mut self, orders: &Orders) -> First<Option<WatchEvent>> {
+        orders.or(self.next_event()).await
     }
 
     fn request_progress(&self) {
@@ -325,21 +286,30 @@ impl Watching for etcd_smol::Watcher {
     }
 }
 
+/// The next item of a blocking snapshot or observation, unless an order ended it.
+fn next_of_stream<T>(
+    orders: &Orders,
+    handle: etcd_std::StreamHandle,
+    wait: impl FnOnce() -> T,
+) -> First<T> {
+    let reach = move |order| {
+        if order == Order::Cancel {
+            handle.cancel();
+        }
+        false
+    };
+    let came = orders.block(reach, wait);
+    match orders.take() {
+        Some(order) => First::Order(order),
+        None => First::Came(came),
+    }
+}
+
 impl Streaming for etcd_std::Snapshot {
     type Item = SnapshotChunk;
 
-    async fn next(
-        &mut self,
-        orders: &Receiver<Order>,
-    ) -> First<Option<Result<SnapshotChunk, Error>>> {
-        loop {
-            if let Ok(order) = orders.try_recv() {
-                return First::Order(order);
-            }
-            if let Ok(item) = self.next_timeout(Std::ATTENTION) {
-                return First::Came(item);
-            }
-        }
+    async fn next(&mut self, orders: &Orders) -> First<Option<Result<SnapshotChunk, Error>>> {
+        next_of_stream(orders, self.handle(), || Iterator::next(self))
     }
 
     fn summary(&self) -> Option<&SnapshotSummary> {
@@ -350,18 +320,8 @@ impl Streaming for etcd_std::Snapshot {
 impl Streaming for etcd_std::Observer {
     type Item = ObserveResponse;
 
-    async fn next(
-        &mut self,
-        orders: &Receiver<Order>,
-    ) -> First<Option<Result<ObserveResponse, Error>>> {
-        loop {
-            if let Ok(order) = orders.try_recv() {
-                return First::Order(order);
-            }
-            if let Ok(item) = self.next_timeout(Std::ATTENTION) {
-                return First::Came(item);
-            }
-        }
+    async fn next(&mut self, orders: &Orders) -> First<Option<Result<ObserveResponse, Error>>> {
+        next_of_stream(orders, self.handle(), || Iterator::next(self))
     }
 
     fn summary(&self) -> Option<&SnapshotSummary> {
@@ -372,12 +332,8 @@ impl Streaming for etcd_std::Observer {
 impl Streaming for etcd_smol::Snapshot {
     type Item = SnapshotChunk;
 
-    async fn next(
-        &mut self,
-        orders: &Receiver<Order>,
-    ) -> First<Option<Result<SnapshotChunk, Error>>> {
-        let came = async { First::Came(Self::next(self).await) };
-        or(came, order(orders)).await
+    async fn next(&mut self, orders: &Orders) -> First<Option<Result<SnapshotChunk, Error>>> {
+        orders.or(Self::next(self)).await
     }
 
     fn summary(&self) -> Option<&SnapshotSummary> {
@@ -388,12 +344,8 @@ impl Streaming for etcd_smol::Snapshot {
 impl Streaming for etcd_smol::Observer {
     type Item = ObserveResponse;
 
-    async fn next(
-        &mut self,
-        orders: &Receiver<Order>,
-    ) -> First<Option<Result<ObserveResponse, Error>>> {
-        let came = async { First::Came(Self::next(self).await) };
-        or(came, order(orders)).await
+    async fn next(&mut self, orders: &Orders) -> First<Option<Result<ObserveResponse, Error>>> {
+        orders.or(Self::next(self)).await
     }
 
     fn summary(&self) -> Option<&SnapshotSummary> {

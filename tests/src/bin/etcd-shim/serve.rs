@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Write};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use smol::channel::{Receiver, Sender};
 
-use crate::runtime::{First, Order, Runtime, Streaming, Watching, pause};
+use crate::orders::{First, Order, Orders};
+use crate::runtime::{Runtime, Streaming, Watching, pause};
 
 /// Answers the lines of standard input until it ends, and then everything that is still open.
 pub(crate) fn serve<R: Runtime>(runtime: &R) {
@@ -51,15 +52,14 @@ struct Open {
     /// Which of those with this id.
     number: u64,
     what: What,
-    orders: Sender<Order>,
+    orders: Orders,
     /// Closed when the last line about it is out.
     ended: Receiver<()>,
 }
 
 #[derive(Clone)]
 enum What {
-    /// A call, what it may have done if it is given up, and whether its answer is out.
-    Call(Applied, Arc<AtomicBool>),
+    Call,
     Watch,
     KeepAlive,
     /// A snapshot or an observation.
@@ -73,26 +73,20 @@ struct Ticket {
     id: Value,
     number: u64,
     open: Arc<Mutex<BTreeMap<String, Vec<Open>>>>,
-    orders: Receiver<Order>,
+    orders: Orders,
     _ended: Sender<()>,
 }
 
-impl Ticket {
-    /// Takes a line off those that have not ended.
-    fn forget(&self, id: &Value, number: u64) {
+impl Drop for Ticket {
+    /// Takes the line off those that have not ended.
+    fn drop(&mut self) {
         let mut open = lock(&self.open);
-        if let Entry::Occupied(mut lines) = open.entry(id.to_string()) {
-            lines.get_mut().retain(|line| line.number != number);
+        if let Entry::Occupied(mut lines) = open.entry(self.id.to_string()) {
+            lines.get_mut().retain(|line| line.number != self.number);
             if lines.get().is_empty() {
                 lines.remove();
             }
         }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.forget(&self.id, self.number);
     }
 }
 
@@ -180,15 +174,14 @@ impl<R: Runtime> Shim<R> {
                 if !matches!(target.what, What::Watch) {
                     return Err(format!("{value} is not a watch"));
                 }
-                let _ = target.orders.try_send(Order::Progress);
+                target.orders.give(Order::Progress);
                 say(id, &Done { ok: json!({}) });
                 Ok(())
             }
             "cancel" => {
                 let target = self.find(&value)?;
                 let ticket = self.open(id, What::Cancel);
-                let waits = R::INTERRUPTS || !matches!(target.what, What::Call(..));
-                self.runtime.spawn(run_cancel(value, target, waits, ticket));
+                self.runtime.spawn(run_cancel(target, ticket));
                 Ok(())
             }
             _ => {
@@ -224,19 +217,14 @@ impl<R: Runtime> Shim<R> {
                     true => Applied::No,
                     false => Applied::Maybe,
                 };
-                let answered = Arc::new(AtomicBool::new(false));
-                let what = What::Call(applied, Arc::clone(&answered));
-                let ticket = self.shim.open(self.id, what);
+                let ticket = self.shim.open(self.id, What::Call);
                 let runtime = self.shim.runtime.clone();
                 let options = self.options;
                 self.shim.runtime.spawn(async move {
-                    let first = runtime.call(call, options, &ticket.orders).await;
-                    if answered.swap(true, Ordering::AcqRel) {
-                        return;
-                    }
-                    match first {
+                    match runtime.call(call, options, &ticket.orders).await {
                         First::Came(Ok(ok)) => say(&ticket.id, &Done { ok }),
                         First::Came(Err(error)) => say(&ticket.id, &Said::from(&error)),
+                        // Its future was dropped, and how much was sent is not known here.
                         First::Order(_) => {
                             say(&ticket.id, &Said::from(&Error::Canceled { applied }));
                         }
@@ -261,13 +249,13 @@ impl<R: Runtime> Shim<R> {
 
     /// Makes a line known to those that come after it.
     fn open(&self, id: &Value, what: What) -> Ticket {
-        let (orders, for_line) = smol::channel::unbounded();
+        let orders = Orders::new();
         let (at_end, ended) = smol::channel::bounded(1);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let line = Open {
             number,
             what,
-            orders,
+            orders: orders.clone(),
             ended,
         };
         lock(&self.open)
@@ -278,7 +266,7 @@ impl<R: Runtime> Shim<R> {
             id: id.clone(),
             number,
             open: Arc::clone(&self.open),
-            orders: for_line,
+            orders,
             _ended: at_end,
         }
     }
@@ -307,7 +295,7 @@ impl<R: Runtime> Shim<R> {
                 let _ = line.ended.recv_blocking();
             }
         };
-        let is_call = |line: &Open| matches!(line.what, What::Call(..) | What::Cancel);
+        let is_call = |line: &Open| matches!(line.what, What::Call | What::Cancel);
         wait(open().into_iter().filter(is_call).collect());
         self.runtime.shutdown();
         let streams = open()
@@ -315,7 +303,7 @@ impl<R: Runtime> Shim<R> {
             .filter(|line| matches!(line.what, What::Watch | What::KeepAlive | What::Stream))
             .collect::<Vec<_>>();
         for line in &streams {
-            let _ = line.orders.try_send(Order::Shutdown);
+            line.orders.give(Order::Shutdown);
         }
         wait(streams);
     }
@@ -403,19 +391,10 @@ const fn ended_by(order: Order) -> Said {
 }
 
 /// Ends another line, and says so when its last line is out.
-async fn run_cancel(target_id: Value, target: Open, waits: bool, ticket: Ticket) {
-    if waits {
-        let _ = target.orders.try_send(Order::Cancel);
-        let _ = target.ended.recv().await;
-    } else if let What::Call(applied, answered) = &target.what {
-        // A blocking call cannot be canceled, only given up: its thread's answer goes nowhere,
-        // and nobody waits for it.
-        if !answered.swap(true, Ordering::AcqRel) {
-            ticket.forget(&target_id, target.number);
-            let error = Error::Canceled { applied: *applied };
-            say(&target_id, &Said::from(&error));
-        }
-    }
+async fn run_cancel(target: Open, ticket: Ticket) {
+    target.orders.give(Order::Cancel);
+    // Nothing is ever sent: an error is the end.
+    let _ = target.ended.recv().await;
     say(&ticket.id, &Done { ok: json!({}) });
 }
 
