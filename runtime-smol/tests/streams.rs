@@ -7,7 +7,6 @@ use etcd_smol::Error;
 use etcd_smol::StreamHandle;
 use fake::Fake;
 use fake::Seen;
-use smol::stream::StreamExt;
 
 fn assert_shared<T: Send + Sync + Clone>(_: &T) {}
 

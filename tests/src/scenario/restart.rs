@@ -55,6 +55,10 @@ pub fn a_watch_survives_five_kills<D: Driver>(stage: &mut Stage) {
             }
         });
         for kill in 1..=KILLS {
+            // The writer may be back long before the watches are, and each kill is to break them.
+            wait_until("both watches are back", || {
+                watcher.stats().resumes >= 2 * (kill as u64 - 1)
+            });
             let wanted = PUTS * kill / (KILLS + 1);
             wait_until("the writer has come so far", || {
                 done.load(Ordering::Relaxed) >= wanted || writing.is_finished()

@@ -68,7 +68,8 @@ impl Client {
     /// Starts a call.
     ///
     /// ```
-    /// #     /// # use etcd_core::{CallOptions, Client, Config, Instant, StatusRequest};
+    /// # use core::time::Duration;
+    /// # use etcd_core::{CallOptions, Client, Config, Instant, StatusRequest};
     /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
     /// let options = CallOptions::default()
     ///     .with_endpoint("http://127.0.0.1:22379".parse()?)
