@@ -122,6 +122,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             command.args(["-max_len=4096", "-timeout=10", "-rss_limit_mb=1024"]);
             command.args(["-verbosity=1", "-print_final_stats=1"]);
             command.args([&corpus, &fuzz.join("seeds").join(name)]);
+            let found = fuzz.join("found").join(name);
+            command.args(found.is_dir().then_some(found));
         } else {
             command.args(args.rest());
         }

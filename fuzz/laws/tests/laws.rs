@@ -18,15 +18,32 @@ fn root() -> PathBuf {
 
 /// The seeds of a target, as they lie in the repository.
 fn committed(target: &str) -> BTreeMap<String, Vec<u8>> {
-    let folder = root().join("fuzz/seeds").join(target);
-    let files = fs::read_dir(&folder).expect("a folder of seeds for each target");
-    files
+    files(&root().join("fuzz/seeds").join(target)).expect("a folder of seeds for each target")
+}
+
+fn files(folder: &Path) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
+    let files = fs::read_dir(folder)?;
+    Ok(files
         .map(|file| {
             let file = file.expect("a file");
             let name = file.file_name().to_string_lossy().into_owned();
             (name, fs::read(file.path()).expect("a seed"))
         })
-        .collect()
+        .collect())
+}
+
+/// What once broke a law, in `fuzz/found`, breaks none any more.
+#[test]
+fn what_was_found_stays_mended() {
+    let mut judged = 0;
+    for target in TARGETS {
+        let found = files(&root().join("fuzz/found").join(target.name)).unwrap_or_default();
+        judged += found.len();
+        for bytes in found.values() {
+            (target.run)(bytes);
+        }
+    }
+    assert!(judged >= 2, "{judged} findings");
 }
 
 #[test]

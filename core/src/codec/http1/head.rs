@@ -107,6 +107,11 @@ impl HeadScan {
         for (&byte, at) in start.zip(self.seen..START.len()) {
             self.check_start(at, byte)?;
         }
+        // While it may be another protocol, a byte like a line end is none.
+        if self.other.is_some() {
+            self.seen = self.seen.saturating_add(window.len());
+            window = &[];
+        }
 
         while let Some(at) = find_byte(window, b'\n') {
             let line = take(&mut window, at.saturating_add(1));

@@ -375,6 +375,9 @@ fn other_protocols_are_told_by_their_first_bytes() {
         ("\0\0\x06\x05", "!BadHead"),
         ("\0\x01\x06\x04", "!BadHead"),
         ("\0\0\x06", "!Truncated"),
+        // A length that looks like a line end, found by the fuzzer.
+        ("\0\0\n\x04", "!Http2"),
+        ("\0\0\n", "!Truncated"),
         ("\x15\x03\x03\x00\x02", "!Tls"),
         ("\x16\x03\x01", "!Tls"),
         ("\x15\x02", "!BadHead"),
