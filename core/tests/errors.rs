@@ -247,6 +247,12 @@ const OTHERS: &[Row] = &[
         'n',
     ),
     ("context canceled", 1, "Canceled", 'm'),
+    (
+        "etcd received your request, but the Host header was unrecognized.\n\nTo fix this, choose",
+        3,
+        "MisdirectedRequest",
+        'n',
+    ),
     ("context deadline exceeded", 4, "DeadlineExceeded", 'm'),
 ];
 

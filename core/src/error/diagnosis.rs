@@ -175,6 +175,12 @@ mod tests {
                 Fault::NoSuchCall,
             ),
             (bad, "Misdirected Request", 421, Fault::HostNotAllowed),
+            (
+                bad,
+                "etcd received your request, but the Host header was unrecognized.\n\nTo fix",
+                421,
+                Fault::HostNotAllowed,
+            ),
             (bad, "answer with status 421", 421, Fault::HostNotAllowed),
             (bad, Known::CommonName.message(), 400, Fault::CommonName),
             (bad, "answer with status 301", 301, Fault::Redirected),

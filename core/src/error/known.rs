@@ -266,6 +266,10 @@ const CONNECTION_LOST: [&str; 5] = [
     "Error while dialing",
 ];
 
+/// How servers begin the text that tells of a host which is not in the whitelist (seen on 3.4.23 and
+/// 3.5.1; gateway.md 5.2 has only the status line's words).
+const HOST_UNRECOGNIZED: &str = "etcd received your request, but the Host header was unrecognized.";
+
 impl Known {
     /// The known error with this message. Some places send a message without its `etcdserver: `,
     /// or the one that a package inside of the server has for it.
@@ -286,6 +290,8 @@ impl Known {
             _ if message.contains("received message larger than max") => {
                 Some(Self::MessageTooLarge)
             }
+            // What comes as the text of status 421; the name is only in the status line.
+            _ if message.starts_with(HOST_UNRECOGNIZED) => Some(Self::MisdirectedRequest),
             _ if message.starts_with(Self::GatewayConnection.message())
                 || CONNECTION_LOST.contains(&message) =>
             {
