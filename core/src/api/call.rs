@@ -157,6 +157,17 @@ macro_rules! calls {
             $($(#[$doc])* $rpc,)*
         }
 
+        impl Rpc {
+            /// Every call, in the order of the enum: for what must leave none out.
+            ///
+            /// ```
+            /// use etcd_core::Rpc;
+            ///
+            /// assert!(Rpc::ALL.contains(&Rpc::Txn));
+            /// ```
+            pub const ALL: &'static [Self] = &[$(Self::$rpc,)*];
+        }
+
         /// The answer to any call.
         ///
         /// ```
