@@ -12,6 +12,9 @@ use crate::error::Misuse;
 ///
 /// It has no deadline unless one is given. Canceled, or timed out, while it waits, it gives up its
 /// place in the line: its connection is closed, and the server removes its key (gateway.md 10).
+/// While authentication is on, servers were seen to fail at that (3.4.23, 3.5.1): then the place is
+/// kept until its lease ends, and everybody behind it waits as long. Give such a lock a lease of your
+/// own, and revoke that after giving up.
 ///
 /// ```
 /// let json = serde_json::to_string(&etcd_core::Lock::new("jobs").with_lease(7))?;
