@@ -8,8 +8,10 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::net::Shutdown;
 use std::net::SocketAddr;
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -24,25 +26,84 @@ pub struct Answer {
 
 /// Sends a GET for `path` to `port` on loopback and waits at most `limit` for the whole answer.
 pub fn get(port: u16, path: &str, limit: Duration) -> io::Result<Answer> {
-    exchange(port, format!("GET {path} HTTP/1.0\r\n{HOST}\r\n"), limit)
+    let get = Post {
+        request: format!("GET {path} HTTP/1.0\r\n{HOST}\r\n").into_bytes(),
+        hang_up: None,
+        enough: String::new(),
+    };
+    exchange(port, &get, limit)
 }
 
 /// Sends a POST of `json` for `path` to `port` on loopback and waits at most `limit` for the
 /// whole answer.
 pub fn post(port: u16, path: &str, json: &str, limit: Duration) -> io::Result<Answer> {
-    let len = json.len();
-    let head = format!(
-        "POST {path} HTTP/1.0\r\n{HOST}Content-Type: application/json\r\nContent-Length: {len}\r\n"
-    );
-    exchange(port, format!("{head}\r\n{json}"), limit)
+    Post::new(path, json).send(port, limit)
 }
 
-fn exchange(port: u16, request: String, limit: Duration) -> io::Result<Answer> {
+/// A POST with something unusual about it, which no client should ever send.
+#[derive(Debug, Clone)]
+pub struct Post {
+    request: Vec<u8>,
+    hang_up: Option<Duration>,
+    enough: String,
+}
+
+impl Post {
+    /// A POST of `json` for `path`.
+    #[must_use]
+    pub fn new(path: &str, json: &str) -> Self {
+        let len = json.len();
+        let request = format!(
+            "POST {path} HTTP/1.0\r\n{HOST}Content-Type: application/json\r\n\
+             Content-Length: {len}\r\n\r\n{json}"
+        );
+        Self {
+            request: request.into_bytes(),
+            hang_up: None,
+            enough: String::new(),
+        }
+    }
+
+    /// The same with a further header.
+    #[must_use]
+    pub fn with_header(path: &str, name: &str, value: &str, json: &str) -> Self {
+        let mut post = Self::new(path, json);
+        let at = format!("POST {path} HTTP/1.0\r\n").len();
+        let field = format!("{name}: {value}\r\n").into_bytes();
+        post.request.splice(at..at, field);
+        post
+    }
+
+    /// Says after this time that nothing more will be sent, but goes on reading.
+    #[must_use]
+    pub fn and_hang_up(mut self, after: Duration) -> Self {
+        self.hang_up = Some(after);
+        self
+    }
+
+    /// Takes the answer as whole once this text is in it: of a stream, which does not end.
+    #[must_use]
+    pub fn until(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.enough);
+        self
+    }
+
+    /// Sends it to `port` on loopback and waits at most `limit` for the answer.
+    pub fn send(&self, port: u16, limit: Duration) -> io::Result<Answer> {
+        exchange(port, self, limit)
+    }
+}
+
+fn exchange(port: u16, post: &Post, limit: Duration) -> io::Result<Answer> {
     let until = Instant::now() + limit;
     let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&server, left(until)?)?;
     stream.set_write_timeout(Some(left(until)?))?;
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(&post.request)?;
+    if let Some(after) = post.hang_up {
+        thread::sleep(after);
+        stream.shutdown(Shutdown::Write)?;
+    }
 
     let mut answer = Vec::new();
     let mut piece = [0; 16 * 1024];
@@ -51,7 +112,14 @@ fn exchange(port: u16, request: String, limit: Duration) -> io::Result<Answer> {
         stream.set_read_timeout(Some(left(until)?))?;
         match stream.read(&mut piece) {
             Ok(0) => return parse(answer),
-            Ok(len) => answer.extend_from_slice(&piece[..len]),
+            Ok(len) => {
+                answer.extend_from_slice(&piece[..len]);
+                let enough = !post.enough.is_empty()
+                    && String::from_utf8_lossy(&answer).contains(&post.enough);
+                if enough {
+                    return parse(answer);
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => left(until).map(drop)?,
             Err(error) => return Err(error),

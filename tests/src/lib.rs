@@ -1,11 +1,12 @@
 //! Scenarios on real etcd servers over both drivers, and the conformance shim.
 //!
 //! The library half is what scenarios and `cargo xtask` stand on: an etcd binary to run
-//! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]), and
-//! a few lines of HTTP that share no code with the client under test ([`http`]). On top of it are
+//! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]) or a
+//! cluster of them ([`Cluster`]), and a few lines of HTTP that share no code with the client under test ([`http`]). On top of it are
 //! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
 //! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
+mod cluster;
 pub mod driver;
 pub mod find;
 pub mod http;
@@ -15,4 +16,5 @@ mod server;
 pub mod shim;
 mod sockets;
 
+pub use cluster::Cluster;
 pub use server::Server;

@@ -13,8 +13,8 @@ use std::net::TcpListener;
 
 /// The ports of one server, each held by a listener until `release`.
 pub(crate) struct Ports {
-    client: TcpListener,
-    peer: TcpListener,
+    client: (TcpListener, u16),
+    peer: (TcpListener, u16),
 }
 
 impl Ports {
@@ -25,16 +25,23 @@ impl Ports {
         })
     }
 
-    /// Lets go of both ports and tells them: for clients, for peers.
-    pub(crate) fn release(self) -> io::Result<(u16, u16)> {
-        Ok((
-            self.client.local_addr()?.port(),
-            self.peer.local_addr()?.port(),
-        ))
+    /// The port for clients.
+    pub(crate) fn client(&self) -> u16 {
+        self.client.1
+    }
+
+    /// The port for peers.
+    pub(crate) fn peer(&self) -> u16 {
+        self.peer.1
+    }
+
+    /// Lets go of both ports and tells the one for clients.
+    pub(crate) fn release(self) -> u16 {
+        self.client.1
     }
 }
 
-fn free() -> io::Result<TcpListener> {
+fn free() -> io::Result<(TcpListener, u16)> {
     let below = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
         .ok()
         .and_then(|range| range.split_whitespace().next()?.parse().ok())
@@ -49,10 +56,12 @@ fn free() -> io::Result<TcpListener> {
         let offset = RandomState::new().hash_one(attempt) % width;
         let port = LOWEST + u16::try_from(offset).expect("less than a u16 less another");
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            return Ok(listener);
+            return Ok((listener, port));
         }
     }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
 }
 
 /// Below this other services have their well-known ports.

@@ -56,16 +56,13 @@ impl Server {
     /// Starts `binary` with further flags, such as `--max-request-bytes=4096`, and waits until it
     /// is healthy.
     pub fn start_with(binary: &Path, further: &[&str]) -> io::Result<Self> {
-        LEFTOVERS.call_once(remove_leftovers);
         let no_fsync = knows_no_fsync(binary);
         for _ in 1..ATTEMPTS {
             let mut server = Self::prepare(binary, no_fsync, further)?;
             match server.launch() {
                 Ok(()) => return Ok(server),
                 // Somebody took one of the ports between our letting go and etcd's taking it.
-                Err(_) if server.log().contains("address already in use") => {
-                    server.keep_folder = false;
-                }
+                Err(_) if server.lost_its_port() => {}
                 Err(error) => return Err(error),
             }
         }
@@ -177,16 +174,25 @@ impl Server {
             .unwrap_or_else(|error| panic!("cannot see the sockets of process {pid}: {error}"))
     }
 
-    /// Everything that is fixed before the first start: folder, name, ports, flags.
+    /// A server on its own, not started yet.
     fn prepare(binary: &Path, no_fsync: bool, further: &[&str]) -> io::Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(1);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{number}", std::process::id());
-        let folder = runs().join(&name);
-        fs::create_dir_all(&folder)?;
-        let (client_port, peer_port) = Ports::hold()?.release()?;
-        let client = format!("http://127.0.0.1:{client_port}");
-        let peer = format!("http://127.0.0.1:{peer_port}");
+        let place = Place::find()?;
+        let cluster = [place.in_cluster(), place.token()];
+        let further = further.iter().map(|flag| (*flag).to_owned());
+        let flags = cluster.into_iter().chain(further);
+        Ok(Self::at(place, binary, no_fsync, flags))
+    }
+
+    /// A server at its place, not started yet: everything that is fixed before the first start.
+    /// Which cluster it is in is for `further` to say.
+    pub(crate) fn at(
+        place: Place,
+        binary: &Path,
+        no_fsync: bool,
+        further: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let Place { name, folder, .. } = &place;
+        let (client, peer) = (place.client_url(), place.peer_url());
         let mut args = vec![
             format!("--name={name}"),
             format!("--data-dir={}", folder.join("data").display()),
@@ -194,25 +200,29 @@ impl Server {
             format!("--advertise-client-urls={client}"),
             format!("--listen-peer-urls={peer}"),
             format!("--initial-advertise-peer-urls={peer}"),
-            format!("--initial-cluster={name}={peer}"),
-            format!("--initial-cluster-token=etcd-tests-{name}-{client_port}"),
         ];
         if no_fsync {
             args.push(NO_FSYNC.to_owned());
         }
-        args.extend(further.iter().map(|flag| (*flag).to_owned()));
-        let binary = binary.to_owned();
-        Ok(Self {
-            binary,
+        args.extend(further);
+        Self {
+            binary: binary.to_owned(),
             args,
-            folder,
-            client_port,
+            folder: place.folder,
+            client_port: place.ports.release(),
             child: None,
             keep_folder: false,
-        })
+        }
     }
 
-    fn launch(&mut self) -> io::Result<()> {
+    /// Starts the process and waits until it is healthy.
+    pub(crate) fn launch(&mut self) -> io::Result<()> {
+        self.spawn()?;
+        self.settle()
+    }
+
+    /// Starts the process and does not wait: a member alone is not healthy before others are there.
+    pub(crate) fn spawn(&mut self) -> io::Result<()> {
         let log = File::options()
             .create(true)
             .append(true)
@@ -227,7 +237,11 @@ impl Server {
                 io::Error::new(error.kind(), format!("cannot run {binary}: {error}"))
             })?;
         let pid = self.child.insert(child).id();
-        fs::write(self.folder.join(PID), pid.to_string())?;
+        fs::write(self.folder.join(PID), pid.to_string())
+    }
+
+    /// Waits until the process that was started is healthy; it is killed if it does not become so.
+    pub(crate) fn settle(&mut self) -> io::Result<()> {
         self.wait_until_healthy().or_else(|error| {
             self.kill()?;
             self.keep_folder = true;
@@ -274,6 +288,13 @@ impl Server {
         Ok(pid)
     }
 
+    /// Whether a start failed since somebody else took a port of it; then its folder goes after all.
+    pub(crate) fn lost_its_port(&mut self) -> bool {
+        let lost = self.log().contains("address already in use");
+        self.keep_folder &= !lost;
+        lost
+    }
+
     fn log(&self) -> String {
         let bytes = fs::read(self.folder.join(LOG)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -283,6 +304,55 @@ impl Server {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+/// Where a server is going to live: a folder, a name, and two ports that are held.
+pub(crate) struct Place {
+    name: String,
+    folder: PathBuf,
+    ports: Ports,
+}
+
+impl Place {
+    pub(crate) fn find() -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        LEFTOVERS.call_once(remove_leftovers);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{number}", std::process::id());
+        let folder = runs().join(&name);
+        fs::create_dir_all(&folder)?;
+        let ports = Ports::hold()?;
+        Ok(Self {
+            name,
+            folder,
+            ports,
+        })
+    }
+
+    fn client_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.client())
+    }
+
+    /// The URL its peers are going to reach it by.
+    pub(crate) fn peer_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.peer())
+    }
+
+    /// How it stands in the flag that lists a cluster's members.
+    pub(crate) fn as_member(&self) -> String {
+        format!("{}={}", self.name, self.peer_url())
+    }
+
+    /// The flag of a cluster that has this member only.
+    fn in_cluster(&self) -> String {
+        format!("--initial-cluster={}", self.as_member())
+    }
+
+    /// The flag that keeps clusters apart.
+    pub(crate) fn token(&self) -> String {
+        let (name, port) = (&self.name, self.ports.client());
+        format!("--initial-cluster-token=etcd-tests-{name}-{port}")
     }
 }
 
@@ -311,7 +381,7 @@ fn runs() -> PathBuf {
 
 /// Whether `binary` takes the flag that saves its fsyncs. Killing a process loses no written
 /// data with it, only a crash of the machine would. Not every version that takes it lists it.
-fn knows_no_fsync(binary: &Path) -> bool {
+pub(crate) fn knows_no_fsync(binary: &Path) -> bool {
     let tried = find::quiet(binary).args([NO_FSYNC, "--version"]).output();
     tried.is_ok_and(|output| output.status.success())
 }
@@ -356,7 +426,7 @@ fn end_leftover(folder: &Path) {
 }
 
 static LEFTOVERS: Once = Once::new();
-const ATTEMPTS: u32 = 5;
+pub(crate) const ATTEMPTS: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 const NO_FSYNC: &str = "--unsafe-no-fsync";

@@ -1,11 +1,13 @@
 //! The test server itself: what the scenarios on it may rely on.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use etcd_tests::Cluster;
 use etcd_tests::Server;
 use etcd_tests::find;
 use etcd_tests::http;
@@ -86,6 +88,34 @@ fn connections_are_counted_by_the_process_that_dialled() {
     let mut other = Command::new("true").spawn().unwrap();
     other.wait().unwrap();
     assert_eq!(server.connections_from(other.id()), 0);
+}
+
+#[test]
+fn a_cluster_elects_another_leader_and_is_gone_after_drop() {
+    let mut cluster = Cluster::start(3).unwrap();
+    let ids: BTreeSet<_> = (0..3).map(|at| cluster.member_id(at).unwrap()).collect();
+    assert_eq!((ids.len(), cluster.endpoints().len()), (3, 3));
+    let leader = cluster.leader().unwrap();
+    let (next, last) = ((leader + 1) % 3, (leader + 2) % 3);
+    put(cluster.server(next), "Zm9v", "YmFy");
+    assert!(range(cluster.server(last), "Zm9v").contains(r#""value":"YmFy""#));
+
+    cluster.server_mut(leader).kill().unwrap();
+    assert_ne!(cluster.leader().unwrap(), leader);
+    cluster.start_again(leader).unwrap();
+    cluster.settle().unwrap();
+    assert!(range(cluster.server(leader), "Zm9v").contains(r#""value":"YmFy""#));
+
+    cluster.server(next).pause().unwrap();
+    let servers = (0..3).map(|at| cluster.server(at));
+    let folders: Vec<_> = servers
+        .map(|server| (server.pid().unwrap(), server.folder().to_owned()))
+        .collect();
+    drop(cluster);
+    for (pid, folder) in folders {
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+        assert!(!folder.exists());
+    }
 }
 
 #[test]
