@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test file from end to end")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+#[macro_use]
+mod lines;
+
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -14,15 +14,7 @@ use etcd_tests::Server;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Makes each of these functions a test on either driver.
-macro_rules! on_both {
-    ($($name:ident,)*) => {
-        mod std_driver { $(#[test] fn $name() { super::$name("std"); })* }
-        mod smol_driver { $(#[test] fn $name() { super::$name("smol"); })* }
-    };
-}
+use lines::{PATIENCE, Shim};
 
 on_both! {
     every_call_is_answered,
@@ -466,109 +458,5 @@ fn bad_options_end_it_at_once() {
         if bad.contains(&"--cacert") {
             assert!(said.contains("--cacert is not supported yet"), "{said}");
         }
-    }
-}
-
-/// A shim under way.
-struct Shim {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: Receiver<Value>,
-    /// Lines of other ids that came before the one waited for.
-    early: Vec<Value>,
-    last_id: u64,
-}
-
-impl Shim {
-    /// Starts one; the first argument is its endpoints.
-    fn start(runtime: &str, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etcd-shim"))
-            .args(["--runtime", runtime, "--endpoints"])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (line, output) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        thread::spawn(move || {
-            for text in stdout.lines() {
-                let _ = line.send(serde_json::from_str(&text.unwrap()).unwrap());
-            }
-        });
-        Self {
-            input: child.stdin.take(),
-            child,
-            output,
-            early: Vec::new(),
-            last_id: 0,
-        }
-    }
-
-    fn write(&mut self, line: &str) {
-        writeln!(self.input.as_mut().unwrap(), "{line}").unwrap();
-    }
-
-    /// Sends a line under an id of its own.
-    fn send(&mut self, mut line: Value) -> Value {
-        self.last_id += 1;
-        line["id"] = self.last_id.into();
-        self.write(&line.to_string());
-        self.last_id.into()
-    }
-
-    /// The next line with this id, without the id.
-    fn next(&mut self, id: &Value) -> Value {
-        let mut line = match self.early.iter().position(|line| line["id"] == *id) {
-            Some(at) => self.early.remove(at),
-            None => loop {
-                let line = self.output.recv_timeout(PATIENCE);
-                let line = line.unwrap_or_else(|error| {
-                    panic!("{error}: nothing for {id}, only {:?}", self.early)
-                });
-                if line["id"] == *id {
-                    break line;
-                }
-                self.early.push(line);
-            },
-        };
-        line.as_object_mut().unwrap().remove("id").unwrap();
-        line
-    }
-
-    fn ask(&mut self, line: Value) -> Value {
-        let id = self.send(line);
-        self.next(&id)
-    }
-
-    fn ok(&mut self, call: &str, request: Value) -> Value {
-        let mut answer = self.ask(json!({"call": call, "request": request}));
-        assert!(answer.get("ok").is_some(), "{call}: {answer}");
-        answer["ok"].take()
-    }
-
-    fn error(&mut self, line: Value) -> Value {
-        let mut answer = self.ask(line);
-        assert!(answer.get("error").is_some(), "{answer}");
-        answer["error"].take()
-    }
-
-    /// Ends the input, and sees that nothing is left to be said.
-    fn end(mut self) {
-        drop(self.input.take());
-        let left = self.output.iter().collect::<Vec<_>>();
-        assert!(
-            left.is_empty() && self.early.is_empty(),
-            "{left:?} {:?}",
-            self.early
-        );
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
-    }
-}
-
-impl Drop for Shim {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
