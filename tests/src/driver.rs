@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use etcd_core::AlarmMember;
 use etcd_core::Call;
 use etcd_core::CallOptions;
 use etcd_core::Config;
@@ -67,6 +68,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Observes an election.
     fn observe(&self, name: &str) -> Self::Observing;
+
+    /// Ends every alarm there is; tells which those were.
+    fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error>;
 
     /// What the client has done since its start.
     fn stats(&self) -> Stats;
@@ -172,6 +176,10 @@ impl Driver for etcd_std::Client {
         self.observe(name.to_owned())
     }
 
+    fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error> {
+        self.alarm_disarm_all()
+    }
+
     fn stats(&self) -> Stats {
         self.stats()
     }
@@ -235,6 +243,10 @@ impl Driver for etcd_smol::Client {
 
     fn observe(&self, name: &str) -> Self::Observing {
         block_on(self.observe(name.to_owned()))
+    }
+
+    fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error> {
+        block_on(self.alarm_disarm_all())
     }
 
     fn stats(&self) -> Stats {

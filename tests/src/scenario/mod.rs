@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod errors;
+pub mod every;
 pub mod flow;
 pub mod helpers;
 pub mod kv;
@@ -101,11 +102,16 @@ impl Stage {
 
     /// Whether the server's version is at least this one.
     fn is_at_least(&self, version: [u32; 3]) -> bool {
-        let text = self.server.version().must();
-        let mut parts = text.split(['.', '-', '+']).map(|part| part.parse().must());
-        let mut next = || parts.next().expect("a version has three numbers");
-        [next(), next(), next()] >= version
+        numbers(&self.server) >= version
     }
+}
+
+/// The three numbers of a server's version.
+fn numbers(server: &Server) -> [u32; 3] {
+    let text = server.version().must();
+    let mut parts = text.split(['.', '-', '+']).map(|part| part.parse().must());
+    let mut next = || parts.next().expect("a version has three numbers");
+    [next(), next(), next()]
 }
 
 /// One of the turns there are; given back when dropped.
@@ -207,6 +213,13 @@ fn changes(batch: &WatchBatch) -> Vec<(&str, Option<&str>)> {
         (event.kv.key_str().must(), value)
     });
     changes.collect()
+}
+
+/// Waits until raft is through with the last change of members. It drops one that comes earlier, and
+/// the server then waits for that as long as its caller does. What is read at the present comes later.
+#[track_caller]
+fn let_members_settle(client: &impl Driver) {
+    client.get("k").must();
 }
 
 /// Waits until `holds`; a panic that says `what` if it does not come to hold.
