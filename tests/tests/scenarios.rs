@@ -1,5 +1,6 @@
 //! Every scenario on a real etcd, once with each driver.
 
+use etcd_tests::scenario::Ensemble;
 use etcd_tests::scenario::Stage;
 
 macro_rules! scenarios {
@@ -23,8 +24,15 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    Ensemble::start(3) => {
+        provoked: errors_of_a_cluster_that_loses_members;
+    }
+    Ensemble::start(1) => {
+        provoked: errors_of_members_and_learners;
+    }
     Stage::start() => {
         every: every_call_is_answered;
+        provoked: errors_of_requests, errors_of_users_and_tokens, errors_of_the_gateway;
         auth: a_wrong_password_is_refused_and_a_right_one_is_not,
             a_user_may_do_what_its_roles_allow, a_watch_is_created_after_its_token_expired,
             a_restart_that_loses_the_tokens_is_survived, auth_may_be_turned_off_and_on_under_way;

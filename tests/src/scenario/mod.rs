@@ -12,6 +12,7 @@ pub mod helpers;
 pub mod kv;
 pub mod lease;
 pub mod many;
+pub mod provoked;
 pub mod restart;
 pub mod streams;
 pub mod txn;
@@ -35,6 +36,7 @@ use etcd_core::WatchEvent;
 use etcd_core::gateway;
 use etcd_core::gateway::Gateway;
 
+use crate::Cluster;
 use crate::Server;
 use crate::driver::Driver;
 use crate::driver::Watching;
@@ -112,6 +114,27 @@ fn numbers(server: &Server) -> [u32; 3] {
     let mut parts = text.split(['.', '-', '+']).map(|part| part.parse().must());
     let mut next = || parts.next().expect("a version has three numbers");
     [next(), next(), next()]
+}
+
+/// A cluster of a scenario's own, while it is the scenario's turn.
+#[derive(Debug)]
+pub struct Ensemble {
+    /// The members; gone, with their data, when this is dropped.
+    pub cluster: Cluster,
+    /// Dropped after them.
+    _turn: Turn,
+}
+
+impl Ensemble {
+    /// Waits for a turn and starts so many members of the etcd that `find::find` finds.
+    #[must_use]
+    pub fn start(members: usize) -> Self {
+        let turn = Turn::wait();
+        Self {
+            cluster: Cluster::start(members).must(),
+            _turn: turn,
+        }
+    }
 }
 
 /// One of the turns there are; given back when dropped.

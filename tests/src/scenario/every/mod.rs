@@ -1,7 +1,8 @@
 //! All of the API on one server: first with authentication off, then all of it once more as root.
 //!
 //! What was called is written down and compared with [`Rpc::ALL`], so that a call that comes to the
-//! API without coming here is noticed.
+//! API without coming here is noticed. What only a cluster can answer well is in
+//! [`provoked`](super::provoked).
 
 mod people;
 mod store;
