@@ -38,6 +38,9 @@ message!(Member {
 
 /// Adds a member, which has to be started afterwards.
 ///
+/// Servers were seen to drop a change of members that comes right after another one, and not to answer
+/// (3.4.23, 3.5.1): it ends at its deadline. A linearizable read between the two prevents that.
+///
 /// ```
 /// use etcd_core::MemberAdd;
 ///
