@@ -338,7 +338,7 @@ fn an_answer_that_is_not_the_calls_is_no_answer() {
         send 1: POST /v3/kv/put {"key":"k","value":"v"}
         > answer 1 200 {"header":5}
         close 1
-        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server sent bad JSON: invalid type: integer `5`, expected an object in `header`, at offset 10
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server sent bad JSON: invalid type: integer, expected an object in `header`, at offset 10
         > get k
         > wait 30ms
         at 25.436596ms

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::ResponseHeader;
 use super::call::call;
-use super::json::{Json, message, names};
+use super::json::{Json, message, names, refuse};
 
 /// Lists, raises or ends alarms.
 ///
@@ -287,6 +287,8 @@ impl Json for RaisedAlarm {
         struct Visitor(&'static str);
 
         impl de::Visitor<'_> for Visitor {
+            refuse!(truth fraction);
+
             type Value = RaisedAlarm;
 
             fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -127,6 +127,8 @@ macro_rules! integer {
                         <$int>::try_from(number).map_err(|_| out_of_range(self.0))
                     }
 
+                    refuse!(truth fraction);
+
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$int, E> {
                         let digits = text.strip_prefix('-').unwrap_or(text);
                         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -212,9 +214,7 @@ impl Json for bool {
                 Ok(value)
             }
 
-            fn visit_str<E: de::Error>(self, _: &str) -> Result<bool, E> {
-                Err(unexpected_text(&self))
-            }
+            refuse!(text integer fraction);
         }
 
         deserializer.deserialize_any(Visitor(field))
@@ -229,10 +229,43 @@ impl Json for bool {
     }
 }
 
-/// The error for text where none belongs, without the text.
-pub(crate) fn unexpected_text<E: de::Error>(expected: &dyn de::Expected) -> E {
-    E::invalid_type(de::Unexpected::Other("text"), expected)
+/// The error for a value where none of its kind belongs, without the value.
+pub(crate) fn unexpected<E: de::Error>(kind: &'static str, expected: &dyn de::Expected) -> E {
+    E::invalid_type(de::Unexpected::Other(kind), expected)
 }
+
+/// A visitor's methods that refuse values of these kinds. serde's own would quote the value.
+macro_rules! refuse {
+    ($($kind:ident)*) => {
+        $($crate::api::json::refuse!(@$kind);)*
+    };
+    (@text) => {
+        fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            Err($crate::api::json::unexpected("text", &self))
+        }
+    };
+    (@truth) => {
+        fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Self::Value, E> {
+            Err($crate::api::json::unexpected("true or false", &self))
+        }
+    };
+    (@integer) => {
+        fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            Err($crate::api::json::unexpected("integer", &self))
+        }
+
+        fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            Err($crate::api::json::unexpected("integer", &self))
+        }
+    };
+    (@fraction) => {
+        fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Err($crate::api::json::unexpected("number that is no integer", &self))
+        }
+    };
+}
+
+pub(crate) use refuse;
 
 impl Json for String {
     fn is_zero(&self) -> bool {
@@ -255,6 +288,8 @@ impl Json for String {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "text in `{}`", self.0)
             }
+
+            refuse!(truth integer fraction);
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
                 Ok(text.to_owned())
@@ -294,6 +329,8 @@ impl Json for Bytes {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "padded base64 in `{}`", self.0)
             }
+
+            refuse!(truth integer fraction);
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Bytes, E> {
                 let Ok(bytes) = STANDARD.decode_to_vec(text) else {
@@ -374,9 +411,7 @@ impl<T: Json> Json for Vec<T> {
                 write!(f, "a list in `{}`", self.0)
             }
 
-            fn visit_str<E: de::Error>(self, _: &str) -> Result<Vec<T>, E> {
-                Err(unexpected_text(&self))
-            }
+            refuse!(text truth integer fraction);
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
                 let mut list = Vec::new();
@@ -450,9 +485,7 @@ impl<'de, T: Json> de::Visitor<'de> for Nullable<T> {
         write!(f, "a value or null in `{}`", self.0.0)
     }
 
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Option<T>, E> {
-        Err(unexpected_text(&self))
-    }
+    refuse!(text truth integer fraction);
 
     fn visit_none<E: de::Error>(self) -> Result<Option<T>, E> {
         Ok(None)

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::de;
 
-use super::{Json, Nullable, Value};
+use super::{Json, Nullable, Value, refuse};
 
 /// The name of a member, borrowed from the input where the input allows it.
 pub(crate) struct Name<'de>(pub(crate) Cow<'de, str>);
@@ -105,9 +105,15 @@ where
         fn visit_u64<E: de::Error>(self, found: u64) -> Result<T, E> {
             match self.1.iter().find(|(_, _, number)| *number == found) {
                 Some((value, _, _)) => Ok(*value),
-                None => Err(E::invalid_value(de::Unexpected::Unsigned(found), &self)),
+                None => Err(E::invalid_value(de::Unexpected::Other("number"), &self)),
             }
         }
+
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<T, E> {
+            Err(E::invalid_value(de::Unexpected::Other("number"), &self))
+        }
+
+        refuse!(truth fraction);
     }
 
     deserializer.deserialize_any(Visitor(field, values))
@@ -159,9 +165,7 @@ macro_rules! message {
                         write!(f, "an object in `{}`", self.0)
                     }
 
-                    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<$message, E> {
-                        Err($crate::api::json::unexpected_text(&self))
-                    }
+                    $crate::api::json::refuse!(text truth integer fraction);
 
                     #[allow(unused_mut, unused_variables, reason = "some messages have no fields")]
                     fn visit_map<A: serde::de::MapAccess<'de>>(
@@ -285,9 +289,7 @@ macro_rules! one_of {
                         write!(f, "an object with one known member in `{}`", self.0)
                     }
 
-                    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<$one, E> {
-                        Err($crate::api::json::unexpected_text(&self))
-                    }
+                    $crate::api::json::refuse!(text truth integer fraction);
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(
                         self,

@@ -223,8 +223,31 @@ fn what_etcd_would_not_say_is_refused_by_the_name_of_the_field() {
         (r#"{"count":"+1"}"#, integer("value: text")),
         (r#"{"count":"1.0"}"#, integer("value: text")),
         (r#"{"count":" 1"}"#, integer("value: text")),
-        (r#"{"count":1.5}"#, integer("type: floating point `1.5`")),
-        (r#"{"count":true}"#, integer("type: boolean `true`")),
+        (
+            r#"{"count":1.5}"#,
+            integer("type: number that is no integer"),
+        ),
+        (r#"{"count":true}"#, integer("type: true or false")),
+        (
+            r#"{"kvs":[{"key":7}]}"#,
+            "invalid type: integer, expected padded base64 in `key`".to_owned(),
+        ),
+        (
+            r#"{"kvs":[{"value":-7}]}"#,
+            "invalid type: integer, expected padded base64 in `value`".to_owned(),
+        ),
+        (
+            r#"{"more":7.5}"#,
+            "invalid type: number that is no integer, expected true or false in `more`".to_owned(),
+        ),
+        (
+            r#"{"kvs":7}"#,
+            "invalid type: integer, expected a list in `kvs`".to_owned(),
+        ),
+        (
+            r#"{"kvs":[true]}"#,
+            "invalid type: true or false, expected an object in `kvs`".to_owned(),
+        ),
         (r#"{"count":[]}"#, integer("type: sequence")),
         (
             r#"{"count":"9223372036854775808"}"#,
@@ -285,13 +308,17 @@ fn what_etcd_would_not_say_is_refused_by_the_name_of_the_field() {
     ] {
         assert_eq!(error::<RangeResponse>(json), expected, "{json}");
     }
+    for number in ["7", "-7", "7.5"] {
+        let error = error::<KvEvent>(&format!(r#"{{"type":{number}}}"#));
+        assert!(!error.contains('7'), "{error}");
+    }
     assert_eq!(
         error::<KvEvent>(r#"{"type":"MOVE"}"#),
         "invalid value: name, expected a known name or number in `type`"
     );
     assert_eq!(
         error::<Range>(r#"{"sort_target":99}"#),
-        "invalid value: integer `99`, expected a known name or number in `sort_target`"
+        "invalid value: number, expected a known name or number in `sort_target`"
     );
 }
 
