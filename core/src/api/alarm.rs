@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::ResponseHeader;
 use super::call::call;
-use super::json::{Json, message, names, refuse};
+use super::json::{Field, Json, message, names, read_unbounded, refuse};
 
 /// Lists, raises or ends alarms.
 ///
@@ -267,7 +267,7 @@ impl Serialize for RaisedAlarm {
 
 impl<'de> Deserialize<'de> for RaisedAlarm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Json::read("alarm", deserializer)
+        read_unbounded("alarm", deserializer)
     }
 }
 
@@ -281,12 +281,12 @@ impl Json for RaisedAlarm {
     }
 
     fn read<'de, D: Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        struct Visitor(&'static str);
+        struct Visitor<'a>(Field<'a>);
 
-        impl de::Visitor<'_> for Visitor {
+        impl de::Visitor<'_> for Visitor<'_> {
             refuse!(truth fraction);
 
             type Value = RaisedAlarm;

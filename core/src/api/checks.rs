@@ -3,8 +3,8 @@
 //! Their answers are text, one line for each check. What that means on the wire is not known here.
 
 use super::call::call;
-use super::json::message;
-use crate::error::{Feature, Misuse};
+use super::json::{Budget, message};
+use crate::error::{Feature, JsonError, Misuse};
 
 /// The request and the answer of one of the two pages.
 macro_rules! checks_page {
@@ -109,10 +109,19 @@ macro_rules! checks_page {
 
             /// Reads the text of a page. Nothing if it is none: a page that is not well names a check
             /// that failed.
-            pub(crate) fn from_text(ok: bool, text: &str) -> Option<Self> {
-                let checks: Vec<_> = text.lines().filter_map(HealthCheck::from_line).collect();
+            pub(crate) fn from_text(ok: bool, text: &str) -> Result<Option<Self>, JsonError> {
+                let budget = Budget::of_text(text.len());
+                let mut checks = Vec::new();
+                for check in text.lines().filter_map(HealthCheck::from_line) {
+                    if !budget.push(&mut checks, check) {
+                        break;
+                    }
+                }
                 let told = ok || checks.iter().any(|check| !check.ok);
-                told.then_some(Self { ok, checks })
+                match budget.error() {
+                    Some(error) => Err(error),
+                    None => Ok(told.then_some(Self { ok, checks })),
+                }
             }
         }
     };
@@ -234,7 +243,7 @@ mod tests {
             "[-]linearizable_read failed: a: b\nwarn: some checks cannot be excluded\n",
             "[-]odd\nreadyz check failed\n",
         );
-        let answer = ReadyzResponse::from_text(false, text).unwrap();
+        let answer = ReadyzResponse::from_text(false, text).unwrap().unwrap();
         let told: Vec<_> = answer
             .checks
             .iter()
@@ -250,7 +259,11 @@ mod tests {
             ]
         );
         assert_eq!(answer.failed().count(), 2);
-        assert!(LivezResponse::from_text(true, "ok\n").unwrap().ok);
-        assert!(LivezResponse::from_text(false, "upstream is gone\n").is_none());
+        assert!(LivezResponse::from_text(true, "ok\n").unwrap().unwrap().ok);
+        assert!(
+            LivezResponse::from_text(false, "upstream is gone\n")
+                .unwrap()
+                .is_none()
+        );
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::call::{bare_request, call};
-use super::json::{Json, message};
+use super::json::{Budget, Field, Json, message};
 
 /// Asks one server for its version.
 ///
@@ -195,6 +195,17 @@ impl super::json::sealed::Scanned for HealthResponse {
     fn scan_whole(_json: &[u8]) -> Option<Self> {
         None
     }
+
+    fn read_within<'de, D: Deserializer<'de>>(
+        budget: &Budget,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        let json: HealthJson = Json::read(Field::new("HealthResponse", budget), deserializer)?;
+        Ok(Self {
+            health: json.health.0,
+            reason: json.reason,
+        })
+    }
 }
 
 impl super::Message for HealthResponse {}
@@ -223,11 +234,7 @@ impl Serialize for HealthResponse {
 
 impl<'de> Deserialize<'de> for HealthResponse {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json: HealthJson = Json::read("HealthResponse", deserializer)?;
-        Ok(Self {
-            health: json.health.0,
-            reason: json.reason,
-        })
+        super::json::sealed::Scanned::read_within(&Budget::unbounded(), deserializer)
     }
 }
 
@@ -245,7 +252,7 @@ impl Json for TextBool {
     }
 
     fn read<'de, D: Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
         match String::read(field, deserializer)?.as_str() {

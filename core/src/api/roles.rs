@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::call::{bare_answer, bare_request, call, check_name, named_request};
-use super::json::{Json, message, names};
+use super::json::{Field, Json, message, names, read_unbounded};
 use super::{KeyRange, ResponseHeader};
 use crate::error::Misuse;
 
@@ -271,7 +271,7 @@ impl Serialize for RoleGrantPermission {
 
 impl<'de> Deserialize<'de> for RoleGrantPermission {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Json::read("RoleGrantPermission", deserializer)
+        read_unbounded("RoleGrantPermission", deserializer)
     }
 }
 
@@ -285,7 +285,7 @@ impl Json for RoleGrantPermission {
     }
 
     fn read<'de, D: Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
         let json: GrantJson = Json::read(field, deserializer)?;

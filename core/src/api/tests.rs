@@ -1,6 +1,7 @@
 //! What holds for every type of the api: its JSON, and the checks before sending.
 
 mod administration;
+mod amplifying;
 mod base64;
 mod checks;
 mod emitting;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::de;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::json::{Json, message, names};
+use super::json::{Field, Json, message, names, read_unbounded};
 use super::{IntoBytes, KeyRange};
 use crate::error::Misuse;
 
@@ -319,7 +319,7 @@ impl Serialize for Compare {
 
 impl<'de> Deserialize<'de> for Compare {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Json::read("Compare", deserializer)
+        read_unbounded("Compare", deserializer)
     }
 }
 
@@ -335,7 +335,7 @@ impl Json for Compare {
     /// An operand that is not there is a zero, as it is for etcd. One that is not the target's,
     /// which etcd would take for a zero of the target's, is refused.
     fn read<'de, D: Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
         let mut json = CompareJson::read(field, deserializer)?;

@@ -6,7 +6,7 @@ use serde::de;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::json::{Json, message, names};
+use super::json::{message, names, read_unbounded};
 use super::key_range::ranged;
 use super::{IntoBytes, KeyRange, KeyValue, ResponseHeader};
 
@@ -226,7 +226,7 @@ impl Serialize for WatchRequest {
 
 impl<'de> Deserialize<'de> for WatchRequest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = WatchRequestJson::read("WatchRequest", deserializer)?;
+        let json = read_unbounded::<WatchRequestJson, _>("WatchRequest", deserializer)?;
         match (json.create, json.cancel, json.progress) {
             (Some(watch), None, None) => Ok(Self::Create(watch)),
             (None, Some(CancelJson { watch_id }), None) => Ok(Self::Cancel { watch_id }),

@@ -25,6 +25,10 @@ pub enum JsonError {
     TooDeep(usize),
     /// The body ended inside a value.
     Truncated,
+    /// The elements of its lists would take more than this many bytes of memory: 64 KiB, and 8 for
+    /// each byte of the text. No server of etcd answers so, empty elements make it: look for what else
+    /// may answer at that address. A real answer fits when less is asked for at once.
+    TooManyElements(usize),
     /// Not the message this call answers with.
     WrongShape {
         /// The field that is wrong, or the message that is, as far as that is known.
@@ -44,6 +48,11 @@ impl fmt::Display for JsonError {
             }
             Self::TooDeep(limit) => write!(f, "nested deeper than {limit}"),
             Self::Truncated => f.write_str("body ends inside a value"),
+            Self::TooManyElements(limit) => write!(
+                f,
+                "elements of its lists take more than {limit} bytes of memory, 8 for each of its \
+                 text and 64 KiB; check that this is etcd, or ask for less at once"
+            ),
             Self::WrongShape { offset, what, .. } => write!(f, "{what}, at offset {offset}"),
         }
     }

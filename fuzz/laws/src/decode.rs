@@ -76,12 +76,25 @@ fn message<T: Message + Serialize + PartialEq + Debug>(body: &[u8]) {
     }
 }
 
+/// The elements of lists take at most 8 times their text, and 64 KiB.
+fn bounded(rpc: Rpc, body: &[u8]) {
+    let taken = match rpc {
+        Rpc::Range => decode_answer::<Range>(200, body)
+            .map_or(0, |answer| size_of::<KeyValue>() * answer.kvs.len()),
+        Rpc::LeaseTimeToLive => decode_answer::<LeaseTimeToLive>(200, body)
+            .map_or(0, |answer| size_of_val(answer.keys.as_slice())),
+        _ => 0,
+    };
+    assert!(taken <= 8 * body.len() + 64 * 1024, "{taken} bytes");
+}
+
 fn answer<C: Call>(status: u16, body: &[u8])
 where
     C::Response: Message + Serialize + PartialEq + Debug,
 {
     match decode_answer::<C>(status, body) {
         Ok(answer) => {
+            bounded(C::RPC, body);
             assert!(
                 status == 200 || C::RPC == Rpc::Health,
                 "{status} is an error"

@@ -11,6 +11,7 @@
 //! and is given to `deserialize_any` (serde_json's other methods quote before they ask the
 //! visitor), and every error names the field and no text.
 
+mod budget;
 mod emit;
 mod scan;
 mod shapes;
@@ -23,10 +24,37 @@ use bytes::Bytes;
 use serde::de;
 use serde::ser;
 
+use crate::error::JsonError;
+
+pub(crate) use budget::Budget;
 use emit::emit_integer;
 pub(crate) use emit::{emit_name, to_vec};
 pub(crate) use scan::{DEEPEST, Scan, scan};
 pub(crate) use shapes::{Name, Seen, message, names, one_of, position, read_name};
+
+/// The field that is read: its name, for error texts, and what the lists of its message may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'a> {
+    name: &'static str,
+    budget: &'a Budget,
+}
+
+impl<'a> Field<'a> {
+    pub(crate) const fn new(name: &'static str, budget: &'a Budget) -> Self {
+        Self { name, budget }
+    }
+
+    /// A field inside.
+    pub(crate) const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+}
+
+impl fmt::Display for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
 
 /// The form of one field's value.
 pub(crate) trait Json: Sized {
@@ -35,9 +63,9 @@ pub(crate) trait Json: Sized {
 
     fn write<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 
-    /// Reads a value that is not `null`. `field` is for error texts.
+    /// Reads a value that is not `null`.
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error>;
 
@@ -54,8 +82,20 @@ pub(crate) trait Json: Sized {
     }
 }
 
+/// Reads what its user deserializes, who decides what to give: no peer's bytes, so without a budget.
+pub(crate) fn read_unbounded<'de, T: Json, D: de::Deserializer<'de>>(
+    name: &'static str,
+    deserializer: D,
+) -> Result<T, D::Error> {
+    T::read(Field::new(name, &Budget::unbounded()), deserializer)
+}
+
 /// A message of etcd's API: one of the crate's own types, in etcd's JSON, or a `serde_json::Value` for
 /// what this crate has no type for.
+///
+/// What a message's lists take in memory is bounded by 8 times its text and 64 KiB. That of a
+/// `serde_json::Value` is not: it can take some 100 times its text, so bound its frames by
+/// [`JsonLimits::frame_bytes`](crate::codec::json::JsonLimits).
 ///
 /// ```
 /// use etcd_core::WatchResponse;
@@ -73,6 +113,12 @@ pub(crate) mod sealed {
     pub trait Scanned: Sized {
         /// Reads a whole text the short way, or gives up.
         fn scan_whole(json: &[u8]) -> Option<Self>;
+
+        /// Reads a value through serde, with what its lists may take.
+        fn read_within<'de, D: serde::de::Deserializer<'de>>(
+            budget: &super::Budget,
+            deserializer: D,
+        ) -> Result<Self, D::Error>;
     }
 }
 
@@ -80,16 +126,48 @@ impl sealed::Scanned for serde_json::Value {
     fn scan_whole(_json: &[u8]) -> Option<Self> {
         None
     }
+
+    fn read_within<'de, D: de::Deserializer<'de>>(
+        _: &Budget,
+        deserializer: D,
+    ) -> Result<Self, D::Error> {
+        de::Deserialize::deserialize(deserializer)
+    }
 }
 
 impl Message for serde_json::Value {}
 
-/// Reads a message.
-pub(crate) fn from_slice<T: Message>(json: &[u8]) -> Result<T, serde_json::Error> {
+/// Reads a message that a peer sent.
+pub(crate) fn from_slice<T: Message>(json: &[u8]) -> Result<T, JsonError> {
     match T::scan_whole(json) {
         Some(message) => Ok(message),
-        None => serde_json::from_slice(json),
+        None => read_slice(json),
     }
+}
+
+/// As [`from_slice`], where the short way has given up.
+pub(crate) fn read_slice<T: Message>(json: &[u8]) -> Result<T, JsonError> {
+    read_slice_as(json, |budget, deserializer| {
+        T::read_within(budget, deserializer)
+    })
+}
+
+/// Reads a text that a peer sent in this way, as a whole.
+pub(crate) fn read_slice_as<'de, T>(
+    json: &'de [u8],
+    read: impl FnOnce(
+        &Budget,
+        &mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>,
+    ) -> Result<T, serde_json::Error>,
+) -> Result<T, JsonError> {
+    let budget = Budget::of_text(json.len());
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    read(&budget, &mut deserializer)
+        .and_then(|message| deserializer.end().map(|()| message))
+        .map_err(|error| {
+            let passed = budget.error();
+            passed.unwrap_or_else(|| JsonError::from_serde(json, &error))
+        })
 }
 
 /// The characters of the longest integers: the least `i64`, with its sign, and the largest `u64`.
@@ -107,12 +185,12 @@ macro_rules! integer {
             }
 
             fn read<'de, D: de::Deserializer<'de>>(
-                field: &'static str,
+                field: Field<'_>,
                 deserializer: D,
             ) -> Result<Self, D::Error> {
-                struct Visitor(&'static str);
+                struct Visitor<'a>(Field<'a>);
 
-                impl de::Visitor<'_> for Visitor {
+                impl de::Visitor<'_> for Visitor<'_> {
                     type Value = $int;
 
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -176,7 +254,7 @@ impl Json for u32 {
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
         let number = u64::read(field, deserializer)?;
@@ -184,7 +262,7 @@ impl Json for u32 {
     }
 }
 
-fn out_of_range<E: de::Error>(field: &'static str) -> E {
+fn out_of_range<E: de::Error>(field: Field<'_>) -> E {
     E::custom(format_args!("integer out of range in `{field}`"))
 }
 
@@ -198,12 +276,12 @@ impl Json for bool {
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        struct Visitor(&'static str);
+        struct Visitor<'a>(Field<'a>);
 
-        impl de::Visitor<'_> for Visitor {
+        impl de::Visitor<'_> for Visitor<'_> {
             type Value = bool;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -277,12 +355,12 @@ impl Json for String {
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        struct Visitor(&'static str);
+        struct Visitor<'a>(Field<'a>);
 
-        impl de::Visitor<'_> for Visitor {
+        impl de::Visitor<'_> for Visitor<'_> {
             type Value = String;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -318,12 +396,12 @@ impl Json for Bytes {
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        struct Visitor(&'static str);
+        struct Visitor<'a>(Field<'a>);
 
-        impl de::Visitor<'_> for Visitor {
+        impl de::Visitor<'_> for Visitor<'_> {
             type Value = Bytes;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -371,7 +449,7 @@ impl<T: Json> Json for Option<T> {
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
         T::read(field, deserializer).map(Some)
@@ -399,12 +477,12 @@ impl<T: Json> Json for Vec<T> {
     }
 
     fn read<'de, D: de::Deserializer<'de>>(
-        field: &'static str,
+        field: Field<'_>,
         deserializer: D,
     ) -> Result<Self, D::Error> {
-        struct Visitor<T>(&'static str, PhantomData<T>);
+        struct Visitor<'a, T>(Field<'a>, PhantomData<T>);
 
-        impl<'de, T: Json> de::Visitor<'de> for Visitor<T> {
+        impl<'de, T: Json> de::Visitor<'de> for Visitor<'_, T> {
             type Value = Vec<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -416,7 +494,10 @@ impl<T: Json> Json for Vec<T> {
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
                 let mut list = Vec::new();
                 while let Some(item) = seq.next_element_seed(Value::new(self.0))? {
-                    list.push(item);
+                    if !self.0.budget.push(&mut list, item) {
+                        let text = "more elements than its text can honestly have";
+                        return Err(de::Error::custom(format_args!("{text}, in `{}`", self.0)));
+                    }
                 }
                 Ok(list)
             }
@@ -451,15 +532,15 @@ impl<T: Json> ser::Serialize for Written<'_, T> {
 }
 
 /// A value on its way in that may not be `null`.
-struct Value<T>(&'static str, PhantomData<T>);
+struct Value<'a, T>(Field<'a>, PhantomData<T>);
 
-impl<T> Value<T> {
-    const fn new(field: &'static str) -> Self {
+impl<'a, T> Value<'a, T> {
+    const fn new(field: Field<'a>) -> Self {
         Self(field, PhantomData)
     }
 }
 
-impl<'de, T: Json> de::DeserializeSeed<'de> for Value<T> {
+impl<'de, T: Json> de::DeserializeSeed<'de> for Value<'_, T> {
     type Value = T;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
@@ -468,9 +549,9 @@ impl<'de, T: Json> de::DeserializeSeed<'de> for Value<T> {
 }
 
 /// A value on its way in for which `null` means that it is absent.
-struct Nullable<T>(Value<T>);
+struct Nullable<'a, T>(Value<'a, T>);
 
-impl<'de, T: Json> de::DeserializeSeed<'de> for Nullable<T> {
+impl<'de, T: Json> de::DeserializeSeed<'de> for Nullable<'_, T> {
     type Value = Option<T>;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
@@ -478,7 +559,7 @@ impl<'de, T: Json> de::DeserializeSeed<'de> for Nullable<T> {
     }
 }
 
-impl<'de, T: Json> de::Visitor<'de> for Nullable<T> {
+impl<'de, T: Json> de::Visitor<'de> for Nullable<'_, T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use bytes::BytesMut;
 
+use super::Budget;
 use super::Json;
 use super::LONGEST_INTEGER;
 
@@ -28,6 +29,10 @@ pub(crate) struct Scan<'a> {
     /// Where keys and values go. Each is split off from the front of what is free.
     arena: BytesMut,
     depth: usize,
+    /// What lists may take.
+    budget: Budget,
+    /// What lists may reserve before their elements come; never more than the input takes.
+    ahead: usize,
 }
 
 /// Reads a whole input as one value.
@@ -37,6 +42,8 @@ pub(crate) fn scan<T: Json>(json: &[u8]) -> Option<T> {
         // Nothing is written for messages without bytes; others fill most of it.
         arena: BytesMut::new(),
         depth: 0,
+        budget: Budget::of_text(json.len()),
+        ahead: json.len(),
     };
     let value = T::scan(&mut scan)?;
     scan.space();
@@ -137,21 +144,32 @@ impl<'a> Scan<'a> {
         }
         let before = self.rest.len();
         let first = T::scan(self)?;
-        // Others are mostly as long as the first. What is reserved takes no more memory than what is
-        // left of the input, so a first item that is shorter than the others costs nobody anything.
+        // Others are mostly as long as the first. What all lists reserve takes no more memory than the
+        // input, so a first item that is shorter than the others costs nobody anything.
         let left = self.rest.len();
         let likely = left / before.saturating_sub(left).max(1);
-        let most = left / size_of::<T>().max(1);
-        let mut list = Vec::with_capacity(likely.min(most).saturating_add(1));
+        let most = self.ahead.min(left) / size_of::<T>().max(1);
+        let reserved = likely.min(most);
+        let ahead = reserved.saturating_mul(size_of::<T>());
+        self.ahead = self.ahead.saturating_sub(ahead);
+        let mut list = Vec::with_capacity(reserved.saturating_add(1));
+        self.budget.make_room(&mut list).then_some(())?;
         list.push(first);
         loop {
             self.space();
             if !self.took(b",") {
                 break;
             }
-            list.push(T::scan(self)?);
+            let item = T::scan(self)?;
+            self.budget.make_room(&mut list).then_some(())?;
+            list.push(item);
         }
         self.take(b']')?;
+        // A list that ends long before the input would keep what others need.
+        if list.capacity() / 2 > list.len() {
+            list.shrink_to_fit();
+        }
+        self.ahead = self.ahead.saturating_add(ahead);
         self.depth = self.depth.checked_sub(1)?;
         Some(list)
     }

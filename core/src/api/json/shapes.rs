@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde::de;
 
-use super::{Json, Nullable, Value, refuse};
+use super::{Field, Json, Nullable, Value, refuse};
 
 /// The name of a member, borrowed from the input where the input allows it.
 pub(crate) struct Name<'de>(pub(crate) Cow<'de, str>);
@@ -47,11 +47,11 @@ impl Seen {
         &mut self,
         map: &mut A,
         index: usize,
-        field: &'static str,
+        field: Field<'_>,
     ) -> Result<Option<T>, A::Error> {
         let bit = 1_u32 << index;
         if self.0 & bit != 0 {
-            return Err(de::Error::duplicate_field(field));
+            return Err(de::Error::duplicate_field(field.name));
         }
         self.0 |= bit;
         map.next_value_seed(Nullable(Value::new(field)))
@@ -79,16 +79,16 @@ pub(crate) const fn position(names: &[&str], name: &str) -> usize {
 
 /// Reads an enum from its name or its number. It never quotes what it does not know.
 pub(crate) fn read_name<'de, D: de::Deserializer<'de>, T>(
-    field: &'static str,
+    field: Field<'_>,
     deserializer: D,
     values: &'static [(T, &'static str, u64)],
 ) -> Result<T, D::Error>
 where
     T: Copy + 'static,
 {
-    struct Visitor<T: 'static>(&'static str, &'static [(T, &'static str, u64)]);
+    struct Visitor<'a, T: 'static>(Field<'a>, &'static [(T, &'static str, u64)]);
 
-    impl<T: Copy> de::Visitor<'_> for Visitor<T> {
+    impl<T: Copy> de::Visitor<'_> for Visitor<'_, T> {
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,7 +139,7 @@ macro_rules! message {
 
         impl<'de> serde::Deserialize<'de> for $message {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::api::json::Json::read(stringify!($message), deserializer)
+                $crate::api::json::read_unbounded(stringify!($message), deserializer)
             }
         }
 
@@ -153,12 +153,12 @@ macro_rules! message {
             }
 
             fn read<'de, D: serde::Deserializer<'de>>(
-                field: &'static str,
+                field: $crate::api::json::Field<'_>,
                 deserializer: D,
             ) -> Result<Self, D::Error> {
-                struct Visitor(&'static str);
+                struct Visitor<'a>($crate::api::json::Field<'a>);
 
-                impl<'de> serde::de::Visitor<'de> for Visitor {
+                impl<'de> serde::de::Visitor<'de> for Visitor<'_> {
                     type Value = $message;
 
                     fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -180,7 +180,8 @@ macro_rules! message {
                             match &*name.0 {
                                 $($json => {
                                     let index = const { $crate::api::json::position(NAMES, $json) };
-                                    if let Some(value) = seen.value(&mut map, index, $json)? {
+                                    let field = self.0.named($json);
+                                    if let Some(value) = seen.value(&mut map, index, field)? {
                                         message.$($field).+ = value;
                                     }
                                 })*
@@ -240,6 +241,14 @@ macro_rules! message {
             fn scan_whole(json: &[u8]) -> Option<Self> {
                 $crate::api::json::scan(json)
             }
+
+            fn read_within<'de, D: serde::Deserializer<'de>>(
+                budget: &$crate::api::json::Budget,
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                let field = $crate::api::json::Field::new(stringify!($message), budget);
+                $crate::api::json::Json::read(field, deserializer)
+            }
         }
 
         impl $crate::api::Message for $message {}
@@ -263,7 +272,7 @@ macro_rules! one_of {
 
         impl<'de> serde::Deserialize<'de> for $one {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::api::json::Json::read(stringify!($one), deserializer)
+                $crate::api::json::read_unbounded(stringify!($one), deserializer)
             }
         }
 
@@ -277,12 +286,12 @@ macro_rules! one_of {
             }
 
             fn read<'de, D: serde::Deserializer<'de>>(
-                field: &'static str,
+                field: $crate::api::json::Field<'_>,
                 deserializer: D,
             ) -> Result<Self, D::Error> {
-                struct Visitor(&'static str);
+                struct Visitor<'a>($crate::api::json::Field<'a>);
 
-                impl<'de> serde::de::Visitor<'de> for Visitor {
+                impl<'de> serde::de::Visitor<'de> for Visitor<'_> {
                     type Value = $one;
 
                     fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -302,7 +311,8 @@ macro_rules! one_of {
                             let member = match &*name.0 {
                                 $($json => {
                                     let index = const { $crate::api::json::position(NAMES, $json) };
-                                    seen.value(&mut map, index, $json)?.map($one::$variant)
+                                    let field = self.0.named($json);
+                                    seen.value(&mut map, index, field)?.map($one::$variant)
                                 })*
                                 _ => {
                                     map.next_value::<serde::de::IgnoredAny>()?;
@@ -369,7 +379,7 @@ macro_rules! names {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::api::json::Json::read(stringify!($name), deserializer)
+                $crate::api::json::read_unbounded(stringify!($name), deserializer)
             }
         }
 
@@ -383,7 +393,7 @@ macro_rules! names {
             }
 
             fn read<'de, D: serde::Deserializer<'de>>(
-                field: &'static str,
+                field: $crate::api::json::Field<'_>,
                 deserializer: D,
             ) -> Result<Self, D::Error> {
                 const VALUES: &[($name, &str, u64)] = &[$(($name::$variant, $json, $number)),*];

@@ -5,8 +5,9 @@
 
 use core::fmt;
 
-use serde::Deserialize;
-
+use super::said::ErrorFields;
+use super::said::ErrorText;
+use super::said::Said;
 use crate::api::Call;
 use crate::api::LivezResponse;
 use crate::api::Message;
@@ -14,6 +15,7 @@ use crate::api::MetricsResponse;
 use crate::api::ReadyzResponse;
 use crate::api::Response;
 use crate::api::Rpc;
+use crate::api::json;
 use crate::api::json::DEEPEST;
 use crate::codec::json::JsonLimits;
 use crate::codec::json::SplitError;
@@ -152,9 +154,12 @@ pub(crate) fn decode(
         Rpc::Livez | Rpc::Readyz => {
             let text = text_of(body.json).map_err(AnswerError::Json)?;
             let answer = match rpc {
-                Rpc::Livez => LivezResponse::from_text(ok, text).map(Response::Livez),
-                _ => ReadyzResponse::from_text(ok, text).map(Response::Readyz),
+                Rpc::Livez => {
+                    LivezResponse::from_text(ok, text).map(|page| page.map(Response::Livez))
+                }
+                _ => ReadyzResponse::from_text(ok, text).map(|page| page.map(Response::Readyz)),
             };
+            let answer = answer.map_err(AnswerError::Json)?;
             return answer.ok_or_else(|| AnswerError::Status(status_of(status, body.json)));
         }
         Rpc::Health => match parse(body) {
@@ -176,7 +181,7 @@ pub(crate) fn decode(
 pub(super) fn frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
     match plain_frame(json) {
         Some(result) => Ok(result),
-        None => strict_frame(json, |error| JsonError::from_serde(json, error)),
+        None => strict_frame(json),
     }
 }
 
@@ -186,16 +191,8 @@ pub(super) fn plain_frame<T: Message>(json: &[u8]) -> Option<T> {
     T::scan_whole(inner)
 }
 
-/// Any frame; `unreadable` says what is wrong with one that cannot be read.
-pub(super) fn strict_frame<T: Message>(
-    json: &[u8],
-    unreadable: impl FnOnce(&serde_json::Error) -> JsonError,
-) -> Result<T, AnswerError> {
-    #[derive(Deserialize)]
-    struct Frame<T> {
-        result: Option<T>,
-        error: Option<ErrorText>,
-    }
+/// Any frame.
+pub(super) fn strict_frame<T: Message>(json: &[u8]) -> Result<T, AnswerError> {
     // For anything else serde's own error would quote it.
     if json
         .trim_ascii_start()
@@ -206,16 +203,18 @@ pub(super) fn strict_frame<T: Message>(
             "frame is not an object",
         )));
     }
-    let frame = serde_json::from_slice::<Frame<T>>(json);
-    match frame.map_err(|error| AnswerError::Json(unreadable(&error)))? {
-        Frame {
+    let said = json::read_slice_as(json, |budget, deserializer| {
+        Said::<T>::read(budget, deserializer)
+    });
+    match said.map_err(AnswerError::Json)? {
+        Said {
             error: Some(error), ..
         } => Err(AnswerError::Status(error.in_stream())),
-        Frame {
+        Said {
             result: Some(result),
             ..
         } => Ok(result),
-        Frame { .. } => Err(AnswerError::Json(JsonError::wrong_shape(
+        Said { .. } => Err(AnswerError::Json(JsonError::wrong_shape(
             "frame has neither result nor error",
         ))),
     }
@@ -256,7 +255,7 @@ fn parse<T: Message>(body: Body<'_>) -> Result<T, JsonError> {
         return Ok(message);
     }
     body.check_depth()?;
-    serde_json::from_slice(body.json).map_err(|error| JsonError::from_serde(body.json, &error))
+    json::read_slice(body.json)
 }
 
 /// How many bytes of an answer's body are looked at; there may be more.
@@ -288,26 +287,6 @@ pub(super) fn status_of(http: u16, body: &[u8]) -> Status {
 
 /// How many bytes of a body that is not JSON are kept as the message of its status.
 const TEXT: usize = 256;
-
-/// The fields in which servers put an error. `error` is a text in unary bodies of v1, and the error
-/// itself in a stream's.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ErrorFields {
-    code: Option<i32>,
-    grpc_code: Option<i32>,
-    /// What v1 servers say the HTTP status would be.
-    http_code: Option<u16>,
-    message: Option<String>,
-    error: Option<Box<ErrorText>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ErrorText {
-    Text(String),
-    Fields(ErrorFields),
-}
 
 impl ErrorText {
     /// The error as the last frame of a stream, whose HTTP status was 200.

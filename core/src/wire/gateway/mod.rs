@@ -27,6 +27,7 @@ mod answer;
 mod frames;
 mod request;
 mod revisions;
+mod said;
 mod snapshot;
 mod watch_frames;
 

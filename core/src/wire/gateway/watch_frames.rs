@@ -408,13 +408,13 @@ impl Reader {
     fn rest(&self, text: &[u8]) -> Result<WatchResponse, FrameError> {
         let frame = match plain_frame(text) {
             Some(frame) => Ok(frame),
-            None => strict_frame(text, |error| {
-                placed(error, text, |index| self.cutter.place_in_object(index))
-            }),
+            None => strict_frame(text),
         };
         frame.map_err(|error| match error {
             AnswerError::Status(status) => FrameError::Status(status),
-            AnswerError::Json(error) => FrameError::Json(error),
+            AnswerError::Json(error) => {
+                FrameError::Json(placed(error, |index| self.cutter.place_in_object(index)))
+            }
         })
     }
 
@@ -424,7 +424,7 @@ impl Reader {
             Err(error) => {
                 self.foresee(Some(text), ready);
                 let place = |index| self.cutter.place_in_element(index);
-                return Err(FrameError::Json(placed(&error, text, place)));
+                return Err(FrameError::Json(placed(error, place)));
             }
         };
         self.frame.revision = no_revision();
@@ -480,9 +480,9 @@ impl Reader {
     }
 }
 
-/// What serde says of a text, with the place in the body in place of that in the text.
-fn placed(error: &serde_json::Error, text: &[u8], place: impl Fn(usize) -> u64) -> JsonError {
-    match JsonError::from_serde(text, error) {
+/// What is wrong with a text, with the place in the body in place of that in the text.
+fn placed(error: JsonError, place: impl Fn(usize) -> u64) -> JsonError {
+    match error {
         JsonError::WrongShape {
             field,
             offset,
