@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use super::Client;
+use super::endpoint::Endpoint;
 use super::output::Output;
 use super::timer::Timer;
 use crate::conn::Conn;
@@ -43,6 +44,25 @@ impl Client {
         self.outputs
             .push_back(Output::Connect { conn: id, endpoint });
         id
+    }
+
+    /// The place of an endpoint a caller named. Places that nothing names any more are forgotten
+    /// sometimes, with the waits of their lanes and what their members took.
+    pub(super) fn place_of(&mut self, endpoint: &Endpoint) -> EndpointIndex {
+        if self.endpoints.are_many() {
+            let waits = self.gates.iter().filter(|(_, gate)| !gate.is_open());
+            let lanes = self.calls.lanes().chain(self.streams.lanes());
+            let lanes = lanes.chain(waits.map(|(lane, _)| *lane));
+            let named = lanes.filter_map(Lane::endpoint);
+            let named = named.chain(self.conns.values().map(|conn| conn.endpoint));
+            self.endpoints.keep(&named.collect());
+            let endpoints = &self.endpoints;
+            let is_kept = |at| endpoints.has(at);
+            self.gates
+                .retain(|lane, _| lane.endpoint().is_none_or(is_kept));
+            self.auth.keep(is_kept);
+        }
+        self.endpoints.find_or_add(endpoint)
     }
 
     pub(super) fn conn_opened(&mut self, now: Instant, id: ConnId) {
@@ -233,5 +253,79 @@ fn is_failure(conn: &Conn, reason: &CloseReason) -> bool {
         CloseReason::NotCreated => true,
         // A server may close what nobody uses.
         _ => !conn.is_open() || !conn.wire.is_idle(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::Credentials;
+    use crate::api::Range;
+    use crate::client::CallOptions;
+
+    fn client(credentials: Credentials) -> Client {
+        let mut config = Config::new(["a"]).unwrap();
+        config.set_credentials(credentials).unwrap();
+        Client::new(config, 1, Instant::ZERO)
+    }
+
+    fn at(host: usize) -> CallOptions {
+        let endpoint = format!("host-{host}").parse().unwrap();
+        CallOptions::default().with_endpoint(endpoint)
+    }
+
+    /// Calls at this many hosts, one after the other, none of which can be reached. Gives how many
+    /// endpoints were known at the most.
+    fn ask(client: &mut Client, hosts: usize) -> usize {
+        let (mut now, mut most) = (Instant::ZERO, 0);
+        for host in 0..hosts {
+            let call = client.call_with(now, Range::key("k"), at(host));
+            while let Some(output) = client.poll_output() {
+                let Output::Connect { conn, endpoint } = output else {
+                    continue;
+                };
+                match endpoint.host() {
+                    "host-9999" | "a" => client.handle_connected(now, conn),
+                    _ => {
+                        let error = NetError::new(NetErrorKind::Refused, "refused");
+                        client.handle_connect_failed(now, conn, error);
+                    }
+                }
+            }
+            client.cancel_call(now, call);
+            now = now + Duration::from_millis(5);
+            client.handle_timeout(now);
+            while client.poll_output().is_some() {}
+            most = most.max(client.endpoints.others());
+        }
+        most
+    }
+
+    #[test]
+    fn endpoints_that_nothing_names_any_more_are_forgotten() {
+        let mut client = client(Credentials::token("t").unwrap());
+        let kept = client.snapshot(Instant::ZERO, at(9999));
+        let most = ask(&mut client, 1000);
+        assert!(most <= 2 * 64, "{most}");
+        assert!(client.gates.len() <= 2 * 64 && client.calls.lanes().next().is_none());
+        let members = client.auth.members();
+        assert!((1..=2 * 64).contains(&members), "{members}");
+        // What is still named is still there.
+        client.cancel_stream(Instant::ZERO, kept);
+        assert!(client.conns.is_empty());
+    }
+
+    #[test]
+    fn an_endpoint_is_kept_while_a_call_to_it_waits_for_a_token() {
+        let mut client = client(Credentials::password("u", "p").unwrap());
+        let mut options = at(9999);
+        options.timeout = Some(Duration::from_secs(3600));
+        let call = client.call_with(Instant::ZERO, Range::key("k"), options);
+        assert!(client.auth.parked.contains(&call));
+        let place = client.endpoints.find_or_add(&"host-9999".parse().unwrap());
+        let most = ask(&mut client, 300);
+        assert!(most <= 2 * 64, "{most}");
+        assert!(client.auth.parked.contains(&call) && client.endpoints.has(place));
     }
 }

@@ -46,6 +46,15 @@ impl Lane {
         }
     }
 
+    /// The endpoint it is bound to.
+    pub(crate) const fn endpoint(self) -> Option<EndpointIndex> {
+        match self {
+            Self::Pinned(at) | Self::PinnedWaits(at) => Some(at),
+            Self::Snapshots(at) => at,
+            Self::Calls | Self::Waits | Self::Watches | Self::Renewals | Self::Observers => None,
+        }
+    }
+
     /// Whether its connections are given up after one call.
     pub(crate) const fn is_waits(self) -> bool {
         matches!(self, Self::Waits | Self::PinnedWaits(_))

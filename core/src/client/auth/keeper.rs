@@ -206,6 +206,18 @@ impl Keeper {
         }
     }
 
+    /// Forgets the members that are not kept: nothing goes there any more.
+    pub(super) fn keep(&mut self, is_kept: impl Fn(EndpointIndex) -> bool) {
+        self.members.retain(|at, _| is_kept(*at));
+        self.lost.retain(|at, _| is_kept(*at));
+    }
+
+    /// How many members it knows something of.
+    #[cfg(test)]
+    pub(super) fn members(&self) -> usize {
+        self.members.len().max(self.lost.len())
+    }
+
     /// A member took a request with this generation.
     pub(super) fn handle_taken(&mut self, at: EndpointIndex, generation: u64) {
         if !self.lost.is_empty() && self.generation(at) == generation {

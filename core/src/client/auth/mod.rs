@@ -90,6 +90,17 @@ impl Auth {
         self.generation(conn.endpoint) == conn.token
     }
 
+    /// Forgets the members that are not kept.
+    pub(super) fn keep(&mut self, is_kept: impl Fn(EndpointIndex) -> bool) {
+        self.keeper.keep(is_kept);
+    }
+
+    /// How many members it knows something of.
+    #[cfg(test)]
+    pub(super) fn members(&self) -> usize {
+        self.keeper.members()
+    }
+
     /// A connection to a member broke.
     pub(super) fn handle_lost(&mut self, now: Instant, at: EndpointIndex) {
         self.keeper.handle_lost(now, at);

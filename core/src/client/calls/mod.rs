@@ -123,10 +123,8 @@ impl Client {
         };
         let lease = lease_of(&request);
         let lane = match &options.endpoint {
-            Some(endpoint) if call.waits() => {
-                Lane::PinnedWaits(self.endpoints.find_or_add(endpoint))
-            }
-            Some(endpoint) => Lane::Pinned(self.endpoints.find_or_add(endpoint)),
+            Some(endpoint) if call.waits() => Lane::PinnedWaits(self.place_of(endpoint)),
+            Some(endpoint) => Lane::Pinned(self.place_of(endpoint)),
             None if call.waits() => Lane::Waits,
             None if lease.is_some() => Lane::Renewals,
             None => Lane::Calls,

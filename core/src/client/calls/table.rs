@@ -112,6 +112,12 @@ impl Calls {
         self.idle_waits.retain(|idle| *idle != conn);
     }
 
+    /// The lanes of all calls; the lines in which none waits are forgotten.
+    pub(in crate::client) fn lanes(&mut self) -> impl Iterator<Item = Lane> {
+        self.queues.retain(|_, queue| !queue.is_empty());
+        self.table.values().map(|call| call.lane)
+    }
+
     pub(super) fn waiting(&self, lane: Lane) -> usize {
         self.queues.get(&lane).map_or(0, VecDeque::len)
     }

@@ -56,6 +56,13 @@ pub(super) struct Streams {
     waiting: VecDeque<StreamId>,
 }
 
+impl Streams {
+    /// The lanes of all of them.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = Lane> {
+        self.table.values().map(Stream::lane)
+    }
+}
+
 impl Client {
     /// Starts a snapshot of a member's whole store: of the member at `CallOptions::endpoint`, or of
     /// any. [`Event::Stream`](crate::Event::Stream) says when [`Client::poll_stream`] has something.
@@ -82,7 +89,7 @@ impl Client {
     )]
     pub fn snapshot(&mut self, now: Instant, options: CallOptions) -> StreamId {
         let at = options.endpoint.as_ref();
-        let at = at.map(|endpoint| self.endpoints.find_or_add(endpoint));
+        let at = at.map(|endpoint| self.place_of(endpoint));
         let mut stream = Stream::new(What::Snapshot { at, bytes: 0 });
         stream.deadline = options.timeout.map(|timeout| now + timeout);
         let begin_by = now + self.config.read_timeout;
