@@ -1,4 +1,4 @@
-//! What a client holds of what it read.
+//! What a client holds as a whole: connections, and what it read.
 
 mod support;
 
@@ -23,4 +23,82 @@ fn an_answer_of_nearly_nothing_is_refused_by_its_weight() {
     let error = format!("elements of its lists take more than {limit} bytes of memory");
     assert!(told.contains("call 1: Unavailable"), "{told}");
     assert!(told.contains(&error), "{told}");
+}
+
+#[test]
+fn calls_above_the_number_of_connections_wait_and_end_by_its_name() {
+    let mut world = World::after(
+        "client a all_connections=2 connections=8\n\
+         lock l\nopen 1\n\
+         watch k\nopen 2\ncreated 2 id=1 rev=10",
+    );
+    let before = world.run("get k");
+    assert!(before.is_empty(), "no third connection: {before:?}");
+    let after = world.run("wait 5s").join("\n");
+    let limit = "more than 2 connections needed at once";
+    assert!(
+        after.contains("call 2: Limit") && after.contains(limit),
+        "{after}"
+    );
+
+    // With one more there is room.
+    let mut world = World::after(
+        "client a all_connections=3 connections=8\n\
+         lock l\nopen 1\n\
+         watch k\nopen 2\ncreated 2 id=1 rev=10",
+    );
+    assert_eq!(world.run("get k"), ["connect 3 to a"]);
+}
+
+#[test]
+fn a_call_above_the_number_of_connections_is_sent_once_one_is_free() {
+    let mut world = World::after("client a all_connections=1\nlock l\nopen 1\nget k");
+    let told = world.run("answer 1 200 {\"key\":\"bC83\"}").join("\n");
+    assert!(told.contains("call 1: Lock"), "{told}");
+    assert!(told.contains("connect 2 to a"), "{told}");
+}
+
+#[test]
+fn watches_and_streams_above_the_number_of_connections_wait_for_room() {
+    for (command, ended) in [("watch k", "watch 1: "), ("snapshot", "stream 1: ")] {
+        let start = format!("client a all_connections=1\nlock l\nopen 1\n{command}");
+        let mut world = World::after(&start);
+        let after = world.run("wait 5s").join("\n");
+        let limit = "more than 1 connections needed at once";
+        assert!(after.contains(ended) && after.contains(limit), "{after}");
+
+        let mut world = World::after(&start);
+        let told = world.run("answer 1 200 {\"key\":\"bC83\"}").join("\n");
+        assert!(told.contains("connect 2 to a"), "{told}");
+    }
+    // One that was confirmed before has no deadline: it waits for as long as it takes.
+    let world = World::after(
+        "client a all_connections=1\nwatch k\nopen 1\ncreated 1 id=1 rev=10\nlock l\nreset 1",
+    );
+    let told = world.transcript();
+    assert!(told.contains("connect 2 to a"), "{told}");
+}
+
+#[test]
+fn a_connection_nobody_uses_gives_way() {
+    let mut world = World::after(
+        "client a all_connections=1\n\
+         get k\nopen 1\nanswer 1 200 {}",
+    );
+    let told = world.run("watch k").join("\n");
+    assert!(
+        told.contains("close 1") && told.contains("connect 2 to a"),
+        "{told}"
+    );
+    // Of several the one that was not used for longest.
+    let mut world = World::after(
+        "client a all_connections=2\n\
+         get k at=b\nopen 1\nanswer 1 200 {}\n\
+         get k at=c\nopen 2\nanswer 2 200 {}",
+    );
+    let told = world.run("get k at=d").join("\n");
+    assert!(
+        told.contains("close 1") && told.contains("connect 3 to d"),
+        "{told}"
+    );
 }

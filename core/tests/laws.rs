@@ -160,6 +160,7 @@ fn config(seed: u64) -> Config {
     config.limits.calls = 20;
     config.limits.watches = 10;
     config.limits.streams = 4;
+    config.limits.connections = 8;
     config.limits.stream_buffer_bytes = 1500;
     config.snapshot_idle_timeout = Duration::from_secs(3);
     if seed % 2 == 1 {

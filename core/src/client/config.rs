@@ -98,6 +98,12 @@ pub struct Limits {
     /// Undelivered bytes of one watch; above it the client stops reading the watch's connection and
     /// TCP holds the server back (rule W-12). 16 MiB.
     pub watch_buffer_bytes: usize,
+    /// Connections open or being opened at the same time, whatever they are for. Above it calls wait in
+    /// line until their deadline, and watches, snapshots and observations until there is room; a
+    /// connection for calls that nobody uses gives way. 256, where one endpoint takes 189 at the most:
+    /// 8 for calls, 64 for [`Limits::waits`], 100 for [`Limits::watches`], 16 for [`Limits::streams`],
+    /// and 1 for renewals. 0 counts as 1.
+    pub connections: usize,
     /// Calls under way, waiting ones included. 10,000.
     pub calls: usize,
     /// Of these, calls that wait for somebody else or for long work ([`Lock`](crate::Lock),
@@ -244,6 +250,7 @@ impl Default for Limits {
             revision_bytes: 64 << 20,
             json_depth: 32,
             watch_buffer_bytes: 16 << 20,
+            connections: 256,
             calls: 10_000,
             waits: 64,
             watches: 10_000,

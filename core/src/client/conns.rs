@@ -11,7 +11,10 @@ use super::output::Output;
 use super::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
+use crate::error::Applied;
 use crate::error::CloseReason;
+use crate::error::Error;
+use crate::error::Limit;
 use crate::error::NetError;
 use crate::error::NetErrorKind;
 use crate::id::ConnId;
@@ -63,6 +66,31 @@ impl Client {
             self.auth.keep(is_kept);
         }
         self.endpoints.find_or_add(endpoint)
+    }
+
+    /// Whether a connection may be opened as far as their number goes. One for calls that nobody uses
+    /// gives way, the one first that was not used for longest.
+    pub(super) fn has_room(&mut self, now: Instant) -> bool {
+        while self.is_crowded() {
+            let Some(idle) = self.calls.first_idle() else {
+                return false;
+            };
+            self.conn_lost(now, idle, CloseReason::Idle);
+        }
+        true
+    }
+
+    /// Whether there are as many connections as there may be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.conns.len() >= self.config.limits.connections.max(1)
+    }
+
+    /// The error for what waited for that to change until its time was up.
+    pub(super) fn no_room(&self, applied: Applied) -> Error {
+        Error::Limit {
+            limit: Limit::Connections(self.config.limits.connections.max(1)),
+            applied,
+        }
     }
 
     pub(super) fn conn_opened(&mut self, now: Instant, id: ConnId) {

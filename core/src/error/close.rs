@@ -400,6 +400,9 @@ pub enum Limit {
     Waits(usize),
     /// Watches open at the same time. Raise `Limits::watches`, or cancel some.
     Watches(usize),
+    /// Connections open or being opened at the same time. Raise `Limits::connections`, or ask fewer
+    /// endpoints and keep fewer snapshots, observations and locks at once.
+    Connections(usize),
     /// Snapshots and observations open at the same time. Raise `Limits::streams`, or cancel some.
     Streams(usize),
     /// A request's body as it is sent, in bytes. Raise `Limits::request_bytes`, and with it the
@@ -421,6 +424,7 @@ impl fmt::Display for Limit {
                 )
             }
             Self::Watches(limit) => write!(f, "more than {limit} watches open"),
+            Self::Connections(limit) => write!(f, "more than {limit} connections needed at once"),
             Self::Streams(limit) => write!(f, "more than {limit} snapshots and observations open"),
             Self::Request(limit) => write!(f, "request is larger than {limit} bytes"),
         }

@@ -70,6 +70,7 @@ impl Run {
         config.max_watches_per_connection = 3;
         config.limits.calls = 12;
         config.limits.watches = 8;
+        config.limits.connections = 6;
         config.limits.watch_buffer_bytes = 1500;
         config.limits.body_bytes = 4096;
         config.limits.frame_bytes = 4096;

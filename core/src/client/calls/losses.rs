@@ -118,6 +118,9 @@ impl Client {
                         phase: Phase::Token,
                         applied,
                     },
+                    None if state == State::Waiting && !has_conn && self.is_crowded() => {
+                        self.no_room(applied)
+                    }
                     None if has_conn => Error::Timeout {
                         phase: Phase::Queue,
                         applied,

@@ -70,6 +70,9 @@ impl Client {
         };
         let room = most.saturating_sub(total);
         for _ in 0..room.min(waiting.saturating_sub(opening)) {
+            if !self.has_room(now) {
+                break;
+            }
             self.open_conn(now, lane, at);
         }
     }
@@ -169,6 +172,9 @@ impl Client {
                     let at = self.endpoints.current();
                     self.hold_calls(now, Lane::Renewals, at);
                     if self.calls.waiting(Lane::Renewals) == 0 {
+                        return;
+                    }
+                    if !self.has_room(now) {
                         return;
                     }
                     self.open_conn(now, Lane::Renewals, at)

@@ -118,6 +118,11 @@ impl Calls {
         self.table.values().map(|call| call.lane)
     }
 
+    /// The connection that was not used for longest.
+    pub(in crate::client) fn first_idle(&self) -> Option<ConnId> {
+        self.idle.first().copied()
+    }
+
     pub(super) fn waiting(&self, lane: Lane) -> usize {
         self.queues.get(&lane).map_or(0, VecDeque::len)
     }

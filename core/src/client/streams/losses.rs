@@ -113,6 +113,7 @@ impl Client {
                         cause: Cause::ConnectFailed(error),
                         applied,
                     },
+                    None if stream.conn().is_none() && self.is_crowded() => self.no_room(applied),
                     None => Error::Timeout {
                         phase: WaitedFor::Connect,
                         applied,

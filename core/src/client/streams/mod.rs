@@ -215,6 +215,9 @@ impl Client {
                     continue;
                 }
             }
+            if !self.has_room(now) {
+                return;
+            }
             self.streams.waiting.remove(place);
             let conn = self.open_conn(now, lane, at);
             self.start_stream(id, conn);

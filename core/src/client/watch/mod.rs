@@ -171,8 +171,10 @@ impl Client {
                 Some((conn, at)) => self.admit(now, at).map(|_| Some(conn)),
                 None if may_open => {
                     let at = self.endpoints.current();
-                    self.admit(now, at)
-                        .map(|go| go.then(|| self.open_conn(now, Lane::Watches, at)))
+                    self.admit(now, at).map(|go| {
+                        let go = go && self.has_room(now);
+                        go.then(|| self.open_conn(now, Lane::Watches, at))
+                    })
                 }
                 None => return,
             };
@@ -291,6 +293,7 @@ impl Client {
                 phase: WaitedFor::Token,
                 applied,
             },
+            (None, None) if self.is_crowded() => self.no_room(applied),
             (_, None) => Error::Timeout {
                 phase: WaitedFor::Connect,
                 applied,
