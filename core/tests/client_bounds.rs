@@ -1,9 +1,94 @@
-//! What a client holds as a whole: connections, and what it read.
+//! What a client holds as a whole: connections, and what its watches have not delivered.
 
 mod support;
 
 use etcd_core::KeyValue;
 use support::World;
+
+/// Events for one watch until its connection is not read any more; how many it took.
+fn events_until_paused(world: &mut World, conn: u64, from: usize) -> usize {
+    for count in 1..1000 {
+        let revision = from + count;
+        world.run(&format!("events {conn} id=1 rev={revision} k@{revision}"));
+        if world.socket(conn).paused {
+            return count;
+        }
+    }
+    panic!("never paused");
+}
+
+/// Two watches that nobody reads, each on a connection of its own.
+fn two_watches(settings: &str) -> World {
+    World::after(&format!(
+        "client a per_connection=1 {settings}\nhold 1\nhold 2\n\
+         watch k\nopen 1\ncreated 1 id=1 rev=10\n\
+         watch k\nopen 2\ncreated 2 id=1 rev=10"
+    ))
+}
+
+#[test]
+fn all_watches_together_hold_no_more_than_their_limit() {
+    // How many events one watch may hold shows how many bytes each takes.
+    let mut world = two_watches("buffer=10000");
+    let alone = events_until_paused(&mut world, 1, 10);
+    assert!(!world.socket(2).paused, "it holds nothing");
+
+    let mut world = two_watches("buffer=100000 all_buffers=10000");
+    let first = events_until_paused(&mut world, 1, 10);
+    assert_eq!(first, alone, "the limit is passed by the same event");
+    assert!(!world.socket(2).paused, "nothing came for it");
+    let second = events_until_paused(&mut world, 2, 10);
+    assert_eq!(second, 1, "one event passes the limit");
+}
+
+#[test]
+fn up_to_the_limit_of_all_watches_every_connection_is_read() {
+    let mut world = two_watches("buffer=10000");
+    let alone = events_until_paused(&mut world, 1, 10);
+    let mut world = two_watches("buffer=100000 all_buffers=10000");
+    // One less than passes the limit, on two watches.
+    for count in 1..alone {
+        let conn = 1 + count % 2;
+        let revision = 10 + count;
+        world.run(&format!("events {conn} id=1 rev={revision} k@{revision}"));
+        assert!(
+            !world.socket(1).paused && !world.socket(2).paused,
+            "{count}"
+        );
+    }
+    world.run("events 1 id=1 rev=1000 k@1000");
+    assert!(world.socket(1).paused && !world.socket(2).paused);
+}
+
+#[test]
+fn a_watch_that_is_read_goes_on_while_another_holds_too_much() {
+    let mut world = two_watches("buffer=100000 all_buffers=10000");
+    events_until_paused(&mut world, 1, 10);
+    for round in 0..3 {
+        let from = 10 + round;
+        assert_eq!(events_until_paused(&mut world, 2, from), 1);
+        world.run("read 2");
+        world.run("hold 2");
+        assert!(!world.socket(2).paused, "it holds nothing");
+        assert!(world.socket(1).paused, "it holds all it did");
+    }
+    // Half of what all may hold is left: all go on.
+    assert_eq!(events_until_paused(&mut world, 2, 20), 1);
+    while world.socket(1).paused {
+        assert!(world.socket(2).paused, "both wait for the same");
+        world.run("read 1 1");
+    }
+    assert!(!world.socket(2).paused);
+}
+
+#[test]
+fn a_canceled_watch_frees_what_it_held() {
+    let mut world = two_watches("buffer=100000 all_buffers=10000");
+    events_until_paused(&mut world, 1, 10);
+    assert_eq!(events_until_paused(&mut world, 2, 10), 1);
+    world.run("unwatch 1");
+    assert!(!world.socket(2).paused);
+}
 
 #[test]
 fn an_answer_of_nearly_nothing_is_refused_by_its_weight() {

@@ -157,6 +157,7 @@ fn config(seed: u64) -> Config {
     config.connect_timeout = Duration::from_secs(1);
     config.watch_created_timeout = Duration::from_secs(2);
     config.limits.watch_buffer_bytes = 1500;
+    config.limits.all_watch_buffers_bytes = 3000;
     config.limits.calls = 20;
     config.limits.watches = 10;
     config.limits.streams = 4;

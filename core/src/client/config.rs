@@ -75,7 +75,7 @@ pub struct Config {
 ///
 /// let limits = Limits::default();
 /// assert_eq!(limits.body_bytes, 64 << 20);
-/// assert_eq!(limits.watch_buffer_bytes, 16 << 20);
+/// assert_eq!(limits.watch_buffer_bytes, 1 << 20);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -96,8 +96,12 @@ pub struct Limits {
     /// transaction takes 3. More than 127 counts as 127.
     pub json_depth: usize,
     /// Undelivered bytes of one watch; above it the client stops reading the watch's connection and
-    /// TCP holds the server back (rule W-12). 16 MiB.
+    /// TCP holds the server back (rule W-12). 1 MiB, and one revision more.
     pub watch_buffer_bytes: usize,
+    /// Undelivered bytes of all watches together; above it a watch's connection is not read once
+    /// something came for it, until the watch is read to its end or all hold half of this. 64 MiB; the
+    /// revisions that one read of each connection completes come on top.
+    pub all_watch_buffers_bytes: usize,
     /// Connections open or being opened at the same time, whatever they are for. Above it calls wait in
     /// line until their deadline, and watches, snapshots and observations until there is room; a
     /// connection for calls that nobody uses gives way. 256, where one endpoint takes 189 at the most:
@@ -249,7 +253,8 @@ impl Default for Limits {
             frame_bytes: 64 << 20,
             revision_bytes: 64 << 20,
             json_depth: 32,
-            watch_buffer_bytes: 16 << 20,
+            watch_buffer_bytes: 1 << 20,
+            all_watch_buffers_bytes: 64 << 20,
             connections: 256,
             calls: 10_000,
             waits: 64,

@@ -278,6 +278,7 @@ impl World {
                 "revision" => config.limits.revision_bytes = number(),
                 "depth" => config.limits.json_depth = number(),
                 "buffer" => config.limits.watch_buffer_bytes = number(),
+                "all_buffers" => config.limits.all_watch_buffers_bytes = number(),
                 "all_connections" => config.limits.connections = number(),
                 "calls" => config.limits.calls = number(),
                 "waits" => config.limits.waits = number(),

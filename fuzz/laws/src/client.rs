@@ -72,6 +72,7 @@ impl Run {
         config.limits.watches = 8;
         config.limits.connections = 6;
         config.limits.watch_buffer_bytes = 1500;
+        config.limits.all_watch_buffers_bytes = 3000;
         config.limits.body_bytes = 4096;
         config.limits.frame_bytes = 4096;
         Self {

@@ -56,6 +56,10 @@ pub(super) struct Watches {
     table: BTreeMap<WatchId, Watcher>,
     /// Those that wait for a place, in their order.
     waiting: VecDeque<WatchId>,
+    /// What all of them hold undelivered.
+    queued_bytes: usize,
+    /// That became too much, and has not become half of it since.
+    squeezed: bool,
 }
 
 impl Client {
@@ -117,7 +121,10 @@ impl Client {
         if watcher.phase == Phase::Ended {
             return;
         }
+        let held = watcher.queued_bytes();
         watcher.clear();
+        self.watches.queued_bytes -= held;
+        self.release_squeezed();
         self.leave_watch_conn(now, watch);
         self.end_watch(watch, WatchEnd::Canceled);
         self.settle(now);
@@ -135,15 +142,39 @@ impl Client {
     #[must_use]
     pub fn poll_watch(&mut self, watch: WatchId) -> Option<WatchEvent> {
         let watcher = self.watches.table.get_mut(&watch)?;
+        let before = watcher.queued_bytes();
         let event = watcher.poll();
+        let held = watcher.queued_bytes();
+        let is_full = watcher.full;
+        self.watches.queued_bytes -= before - held;
         if matches!(event, Some(WatchEvent::End(_))) {
             self.watches.table.remove(&watch);
-        } else if watcher.full
-            && watcher.queued_bytes() <= self.config.limits.watch_buffer_bytes / 2
+        } else if is_full {
+            let half = held <= self.config.limits.watch_buffer_bytes / 2;
+            // Where others hold too much, one that is read to its end goes on all the same.
+            if half && (held == 0 || !self.watches.squeezed) {
+                self.set_full(watch, false);
+            }
+        }
+        self.release_squeezed();
+        event
+    }
+
+    /// Lets go on what was held up because all watches together held too much, once they hold half.
+    fn release_squeezed(&mut self) {
+        let limits = &self.config.limits;
+        if !self.watches.squeezed || self.watches.queued_bytes > limits.all_watch_buffers_bytes / 2
         {
+            return;
+        }
+        self.watches.squeezed = false;
+        let half = limits.watch_buffer_bytes / 2;
+        let may_go_on = |watcher: &Watcher| watcher.full && watcher.queued_bytes() <= half;
+        let table = self.watches.table.iter();
+        let free = table.filter(|(_, watcher)| may_go_on(watcher));
+        for watch in free.map(|(watch, _)| *watch).collect::<Vec<_>>() {
             self.set_full(watch, false);
         }
-        event
     }
 
     /// Gives waiting watches to connections with room, and opens further ones for the rest.
@@ -318,9 +349,14 @@ impl Client {
                 let Some(watcher) = self.watches.table.get_mut(&watch) else {
                     return;
                 };
+                let before = watcher.queued_bytes();
                 self.stats.events_dropped += watcher.handle_revision(header, events);
-                let limit = self.config.limits.watch_buffer_bytes;
-                if !watcher.full && watcher.queued_bytes() > limit {
+                let held = watcher.queued_bytes();
+                let limits = &self.config.limits;
+                self.watches.queued_bytes += held - before;
+                let squeezed = self.watches.queued_bytes > limits.all_watch_buffers_bytes;
+                self.watches.squeezed |= squeezed;
+                if held > limits.watch_buffer_bytes || (squeezed && held > before) {
                     self.set_full(watch, true);
                 }
                 self.tell_watch(watch);
