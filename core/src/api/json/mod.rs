@@ -160,6 +160,14 @@ pub(crate) fn read_slice_as<'de, T>(
         &mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>,
     ) -> Result<T, serde_json::Error>,
 ) -> Result<T, JsonError> {
+    // serde_json looks into the texts it skips only for their end.
+    if let Err(error) = core::str::from_utf8(json) {
+        let at = error.valid_up_to();
+        return Err(JsonError::UnexpectedByte {
+            offset: u64::try_from(at).unwrap_or(u64::MAX),
+            byte: json.get(at).copied().unwrap_or_default(),
+        });
+    }
     let budget = Budget::of_text(json.len());
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     read(&budget, &mut deserializer)
