@@ -279,10 +279,10 @@ impl MemberPromote {
     }
 }
 
-/// Lists the members, as the asked server knows them.
+/// Lists the members.
 ///
 /// ```
-/// let json = serde_json::to_string(&etcd_core::MemberList::new().with_linearizable())?;
+/// let json = serde_json::to_string(&etcd_core::MemberList::new())?;
 /// assert_eq!(json, r#"{"linearizable":true}"#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -305,29 +305,27 @@ call!(MemberList => MemberList(MemberListResponse) {
 });
 
 impl MemberList {
-    /// Lists the members from what the asked server has, perhaps behind the others.
+    /// Lists the members with every change that was acknowledged before. That needs a quorum. Servers
+    /// of 3.4 answer from what they have all the same (gateway.md 11).
+    ///
+    /// ```
+    /// assert!(etcd_core::MemberList::new().linearizable);
+    /// ```
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { linearizable: true }
+    }
+
+    /// Answers from what the asked server has, perhaps behind the others. That needs no quorum.
     ///
     /// ```
     /// use etcd_core::MemberList;
     ///
-    /// assert_eq!(MemberList::new(), MemberList::default());
+    /// assert_eq!(MemberList::new().with_serializable(), MemberList::default());
     /// ```
     #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            linearizable: false,
-        }
-    }
-
-    /// Answers with every change that was acknowledged before. Servers of 3.4 do not know it and
-    /// answer from what they have (gateway.md 11).
-    ///
-    /// ```
-    /// assert!(etcd_core::MemberList::new().with_linearizable().linearizable);
-    /// ```
-    #[must_use]
-    pub const fn with_linearizable(mut self) -> Self {
-        self.linearizable = true;
+    pub const fn with_serializable(mut self) -> Self {
+        self.linearizable = false;
         self
     }
 }

@@ -16,8 +16,8 @@ use etcd_core::MemberUpdateResponse;
 use crate::client::Client;
 
 impl Client {
-    /// The members, as the asked server knows them. For every change that was acknowledged before, give
-    /// [`MemberList::with_linearizable`] to [`Client::call`].
+    /// The members, with every change that was acknowledged before. Where there is no quorum, give
+    /// [`MemberList::with_serializable`] to [`Client::call`].
     ///
     /// # Errors
     ///

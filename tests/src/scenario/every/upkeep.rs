@@ -154,7 +154,7 @@ pub(super) fn members<D: Driver>(walk: &mut Walk<D>) {
     let_members_settle(&walk.client);
     let updated = walk.ok(MemberUpdate::new(learner.id, ["http://127.0.0.1:2"]));
     assert_eq!(updated.members.len(), 2);
-    let listed = walk.ok(MemberList::new().with_linearizable()).members;
+    let listed = walk.ok(MemberList::new().with_serializable()).members;
     let moved = listed.iter().find(|member| member.id == learner.id);
     assert_eq!(
         moved.expect("it was added").peer_urls,
