@@ -173,7 +173,7 @@ impl Asker {
     fn all(&mut self, auth: bool) {
         self.keys();
         self.leases();
-        self.members();
+        self.members(auth);
         self.maintenance();
         self.people(auth);
         self.locks_and_elections();
@@ -224,10 +224,12 @@ impl Asker {
         self.fails("lease/revoke", json!({"ID": "77"}), "LeaseNotFound");
     }
 
-    fn members(&mut self) {
+    fn members(&mut self, auth: bool) {
+        // A member's id is made of its URLs and the second: the one that was removed does not come back.
+        let url = |port: u8| format!("http://127.0.0.1:{}", port + if auth { 2 } else { 0 });
         let listed = self.ok("cluster/member/list", json!({}));
         let own = listed["members"][0]["ID"].clone();
-        let add = json!({"peerURLs": ["http://127.0.0.1:1"], "isLearner": true});
+        let add = json!({"peerURLs": [url(1)], "isLearner": true});
         let added = self.ok("cluster/member/add", add);
         let learner = added["member"]["ID"].clone();
         assert_eq!(added["member"]["isLearner"], true);
@@ -237,7 +239,7 @@ impl Asker {
             json!({"ID": learner}),
             "LearnerNotReady",
         );
-        let update = json!({"ID": learner, "peerURLs": ["http://127.0.0.1:2"]});
+        let update = json!({"ID": learner, "peerURLs": [url(2)]});
         self.let_members_settle();
         let updated = self.ok("cluster/member/update", update);
         assert_eq!(updated["members"].as_array().unwrap().len(), 2);

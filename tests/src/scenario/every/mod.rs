@@ -87,7 +87,7 @@ impl<D: Driver> Walk<D> {
         upkeep::pages(self);
         upkeep::alarms(self);
         upkeep::databases(self);
-        upkeep::members(self);
+        upkeep::members(self, auth);
         people::users_and_roles(self);
         people::authentication(self, auth);
         waiting::locks(self, stage, auth);
