@@ -34,6 +34,7 @@ mod id;
 pub mod recipes;
 mod rng;
 mod time;
+pub mod trace;
 mod wire;
 
 pub use bytes;

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 /// What each module may name of ours, itself apart.
-const MAY_NAME: [(&str, &[&str]); 11] = [
+const MAY_NAME: [(&str, &[&str]); 12] = [
     ("time", &[]),
     ("rng", &[]),
     ("id", &[]),
@@ -28,6 +28,7 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
             "conn", "wire", "api", "codec", "time", "rng", "id", "buf", "error",
         ],
     ),
+    ("trace", &["client", "api", "codec", "time", "id", "error"]),
 ];
 
 const FLOOR: &[&str] = &["time", "rng", "id", "buf", "error"];
@@ -307,6 +308,16 @@ fn a_forbidden_name_is_found() {
             "client/mod.rs",
             "use crate::recipes::Pages;",
             "client names recipes",
+        ),
+        (
+            "client/mod.rs",
+            "use crate::trace::Recorded;",
+            "client names trace",
+        ),
+        (
+            "trace/replay.rs",
+            "use crate::wire::Wire;",
+            "trace names wire",
         ),
         (
             "conn/mod.rs",

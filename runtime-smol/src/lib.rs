@@ -35,6 +35,11 @@
 //! | [`Client::with_executor`] | on a [`smol::Executor`] of yours |
 //! | [`Client::unspawned`] | wherever you poll it: a `LocalExecutor`, another runtime, joined with your own future |
 //!
+//! # Recording
+//!
+//! [`Client::record_to`] writes everything that a new client is told and does to a file that replays
+//! elsewhere; `docs/replay.md` is a worked example.
+//!
 //! # Dropping
 //!
 //! Dropping a call's future cancels the call; a write canceled so may have happened. That is why there
@@ -51,6 +56,7 @@ mod driver;
 mod helpers;
 mod observer;
 mod pages;
+mod record;
 mod shared;
 mod signal;
 mod snapshot;

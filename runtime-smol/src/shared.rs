@@ -16,7 +16,6 @@ use std::task::Waker;
 
 use async_io::Async;
 use etcd_core::CallId;
-use etcd_core::Client;
 use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Endpoint;
@@ -28,8 +27,10 @@ use etcd_core::Output;
 use etcd_core::Response;
 use etcd_core::StreamId;
 use etcd_core::WatchId;
+use etcd_core::trace::Recorded;
 
 use crate::clock::Clock;
+use crate::record::Journal;
 use crate::signal::Bell;
 use crate::socket::Reading;
 use crate::socket::Socket;
@@ -48,7 +49,8 @@ impl Shared {
     /// A core at its start.
     pub(crate) fn new(config: Config, seed: u64) -> Arc<Self> {
         let state = State {
-            core: Client::new(config, seed, Instant::ZERO),
+            core: Recorded::new(config, seed, Instant::ZERO),
+            journal: Journal::default(),
             ended: false,
             opening: BTreeMap::new(),
             sockets: BTreeMap::new(),
@@ -97,7 +99,9 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct State {
     /// The machine that decides everything.
-    pub(crate) core: Client,
+    pub(crate) core: Recorded,
+    /// Where its log goes, if it keeps one.
+    pub(crate) journal: Journal,
     /// Whether it was shut down; then `opening` and `sockets` are empty after the visit.
     pub(crate) ended: bool,
     /// Connections to be opened; the endpoint until the driver took it to begin.
@@ -150,6 +154,7 @@ impl State {
                 Output::Event(_) => {}
             }
         }
+        self.write_log();
         // The driver sleeps too long. Where it would wake too early it is left to do so: that costs
         // one turn now and then, setting a timer for each call would cost a system call each.
         let deadline = self.core.poll_timeout();
@@ -307,5 +312,6 @@ pub(crate) struct Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.shared.shutdown();
+        self.shared.lock().end_log();
     }
 }

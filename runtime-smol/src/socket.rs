@@ -14,9 +14,9 @@ use std::task::Poll;
 use std::task::Waker;
 
 use async_io::Async;
-use etcd_core::Client;
 use etcd_core::ConnId;
 use etcd_core::Instant;
+use etcd_core::trace::Recorded;
 
 use crate::signal::Bell;
 use crate::signal::Signal;
@@ -78,7 +78,7 @@ impl Socket {
     /// Writes what the core has for `conn` until there is no more or the socket takes no more.
     pub(crate) fn flush(
         &mut self,
-        core: &mut Client,
+        core: &mut Recorded,
         conn: ConnId,
         now: Instant,
     ) -> io::Result<()> {

@@ -10,6 +10,7 @@ use etcd_core::Instant;
 use etcd_core::SnapshotFault;
 use etcd_core::StreamEvent;
 use etcd_core::StreamId;
+use etcd_core::trace::Recorded;
 
 use crate::shared::Handle;
 use crate::signal::replace_waker;
@@ -27,7 +28,7 @@ impl Source {
     /// Gives the core a command that begins a stream.
     pub(crate) fn begin(
         handle: &Arc<Handle>,
-        start: impl FnOnce(&mut etcd_core::Client, Instant) -> StreamId,
+        start: impl FnOnce(&mut Recorded, Instant) -> StreamId,
     ) -> Self {
         let id = handle.shared.visit(|state, now| {
             let id = start(&mut state.core, now);

@@ -37,6 +37,11 @@
 //! watches, snapshots and observations. A write canceled so may have happened: [`Error::applied`] says
 //! it. Dropping a [`Pending`] call, a [`Watcher`], a [`Snapshot`] or an [`Observer`] cancels it, too.
 //!
+//! # Recording
+//!
+//! [`Client::record_to`] writes everything that a new client is told and does to a file that replays
+//! elsewhere; `docs/replay.md` is a worked example.
+//!
 //! # Time
 //!
 //! Deadlines are in [`Config`] and, for one call, in [`CallOptions`]. They are measured by
@@ -51,6 +56,7 @@ mod observer;
 mod pages;
 mod pending;
 mod poll;
+mod record;
 mod roles;
 mod serve;
 mod shared;

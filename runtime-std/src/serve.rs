@@ -51,6 +51,7 @@ impl State {
                 Output::Event(_) => {}
             }
         }
+        self.write_log();
     }
 
     /// Tells the core what a wait has found, and the time.

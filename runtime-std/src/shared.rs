@@ -28,11 +28,13 @@ use etcd_core::Instant;
 use etcd_core::Response;
 use etcd_core::StreamId;
 use etcd_core::WatchId;
+use etcd_core::trace::Recorded;
 
 use crate::clock::Clock;
 use crate::helper::Helper;
 use crate::poll::Set;
 use crate::poll::Waker;
+use crate::record::Journal;
 use crate::socket::Socket;
 
 /// A client's inside. Handles share it; the helper thread and look-ups know it too.
@@ -50,7 +52,9 @@ pub(crate) struct Shared {
 /// Everything that needs the lock.
 pub(crate) struct State {
     /// The machine that decides.
-    pub(crate) core: etcd_core::Client,
+    pub(crate) core: Recorded,
+    /// Where its log goes, if it keeps one.
+    pub(crate) journal: Journal,
     /// The socket of each connection the core has not closed.
     pub(crate) sockets: BTreeMap<ConnId, Socket>,
     /// Counts the changes of what the sockets are to be waited for.
@@ -149,7 +153,8 @@ impl Shared {
             caller: Waker::new(),
             helper: Waker::new(),
             state: Mutex::new(State {
-                core: etcd_core::Client::new(config, seed, now),
+                core: Recorded::new(config, seed, now),
+                journal: Journal::default(),
                 sockets: BTreeMap::new(),
                 version: 0,
                 set: None,
@@ -193,6 +198,7 @@ impl Shared {
     pub(crate) fn close(&self) {
         let mut locked = self.lock();
         locked.closed = true;
+        locked.end_log();
         // A set keeps its sockets open, so it goes with them.
         locked.sockets.clear();
         locked.set = None;

@@ -8,6 +8,7 @@ use etcd_core::Instant;
 use etcd_core::SnapshotFault;
 use etcd_core::StreamEvent;
 use etcd_core::StreamId;
+use etcd_core::trace::Recorded;
 
 use crate::client::Handle;
 use crate::shared::Key;
@@ -27,7 +28,7 @@ impl Source {
     /// Gives the core a command that begins a stream.
     pub(crate) fn begin(
         handle: &Arc<Handle>,
-        start: impl FnOnce(&mut etcd_core::Client, Instant) -> StreamId,
+        start: impl FnOnce(&mut Recorded, Instant) -> StreamId,
     ) -> Self {
         let id = handle.shared().start_stream(start);
         let handle = Arc::clone(handle);
@@ -71,10 +72,7 @@ impl Drop for Source {
 
 impl Shared {
     /// Begins a stream. Whoever waits for it first looks after it, and until then the helper.
-    fn start_stream(
-        &self,
-        start: impl FnOnce(&mut etcd_core::Client, Instant) -> StreamId,
-    ) -> StreamId {
+    fn start_stream(&self, start: impl FnOnce(&mut Recorded, Instant) -> StreamId) -> StreamId {
         let (mut locked, now) = self.begin();
         let id = start(&mut locked.core, now);
         locked.streams += 1;

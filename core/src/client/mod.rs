@@ -423,6 +423,22 @@ impl Client {
         self.stats
     }
 
+    /// What it was made with.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether it was never asked for anything. Other credentials do not count.
+    pub(crate) fn is_new(&self) -> bool {
+        let ids = [
+            self.next_conn,
+            self.next_call,
+            self.next_watch,
+            self.next_stream,
+        ];
+        ids == [1; 4] && !self.is_shut_down
+    }
+
     /// Does what the last input made possible: hands out connections, opens new ones.
     fn settle(&mut self, now: Instant) {
         if self.is_shut_down {

@@ -27,6 +27,8 @@ use etcd_core::Readyz;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
+use etcd_core::trace::Recorded;
+use etcd_core::trace::Recording;
 
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -303,7 +305,12 @@ impl World {
             matches!(first, Some(Output::Connect { endpoint, .. }) if endpoint == config.endpoints[0])
         };
         let seed = (1..).find(begins_there).expect("some seed begins there");
-        self.client = Some(Client::new(config.clone(), seed, self.now));
+        let mut client = Recorded::new(config.clone(), seed, self.now);
+        if self.records {
+            let recording = Recording::new().with_secret_prefix("secret");
+            client.record(recording).expect("it was told nothing");
+        }
+        self.client = Some(client);
         self.config = Some(config);
     }
 

@@ -34,7 +34,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use etcd_core::Client;
 use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Event;
@@ -42,6 +41,8 @@ use etcd_core::Instant;
 use etcd_core::Output;
 use etcd_core::StreamId;
 use etcd_core::WatchId;
+use etcd_core::trace;
+use etcd_core::trace::Recorded;
 
 pub use self::commands::STREAM_HEAD;
 pub use self::commands::answer;
@@ -56,15 +57,29 @@ pub use self::server::changes;
 pub use self::show::stream as show_stream;
 pub use self::show::watch as show_watch;
 
-/// Runs a transcript and compares.
+/// Runs a transcript and compares. What the client was told and said is recorded, and has to come out
+/// of a replay the same.
 #[track_caller]
 pub fn check(transcript: &str) {
+    let mut world = World::default();
+    world.records = true;
+    compare(transcript, &mut world);
+    world.replay();
+}
+
+/// The same for what a replay cannot know, since it is in a secret.
+#[track_caller]
+pub fn check_without_replay(transcript: &str) {
+    compare(transcript, &mut World::default());
+}
+
+#[track_caller]
+fn compare(transcript: &str, world: &mut World) {
     let wanted: Vec<&str> = transcript
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with("//"))
         .collect();
-    let mut world = World::default();
     for line in &wanted {
         if let Some(command) = line.strip_prefix('>') {
             world.run(command.trim());
@@ -86,7 +101,9 @@ pub fn check(transcript: &str) {
 /// A client and everything around it.
 #[derive(Debug, Default)]
 pub struct World {
-    pub client: Option<Client>,
+    pub client: Option<Recorded>,
+    /// Keeps a log of the client, which is replayed at the end of the world.
+    pub records: bool,
     pub config: Option<Config>,
     pub now: Instant,
     /// Ids by their numbers, since the driver may name only what it was given.
@@ -159,7 +176,19 @@ impl World {
         self.outputs_since(mark)
     }
 
-    pub fn client(&mut self) -> &mut Client {
+    /// Ends the recording and replays it. Gives what was recorded.
+    #[track_caller]
+    pub fn replay(&mut self) -> String {
+        self.client().finish_log();
+        let log = String::from_utf8(self.client().take_log()).expect("a recording is text");
+        match trace::replay(log.as_bytes()) {
+            Ok(replayed) => assert!(replayed.is_complete && replayed.inputs > 0),
+            Err(error) => panic!("{error}"),
+        }
+        log
+    }
+
+    pub fn client(&mut self) -> &mut Recorded {
         self.client
             .as_mut()
             .expect("a transcript begins with `> client`")

@@ -5,4 +5,5 @@
 pub mod calls;
 pub mod decode;
 pub mod lines;
+pub mod replay;
 pub mod streams;

@@ -87,7 +87,7 @@ impl Credentials {
     }
 
     /// The request for a token, where there is a password to get one with.
-    pub(super) const fn login(&self) -> Option<&Authenticate> {
+    pub(crate) const fn login(&self) -> Option<&Authenticate> {
         match &self.0 {
             Kind::Password(login) => Some(login),
             Kind::Token(_) => None,
@@ -95,7 +95,7 @@ impl Credentials {
     }
 
     /// The token that was got elsewhere.
-    pub(super) const fn fixed(&self) -> Option<&HeaderValue> {
+    pub(crate) const fn fixed(&self) -> Option<&HeaderValue> {
         match &self.0 {
             Kind::Password(_) => None,
             Kind::Token(value) => Some(value),

@@ -11,6 +11,7 @@ mod serve;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use etcd_tests::shim::replay;
 use options::{Command, Runtime};
 
 fn main() -> ExitCode {
@@ -19,12 +20,25 @@ fn main() -> ExitCode {
             runtime,
             config,
             seed,
+            record,
         }) => {
-            match runtime {
-                Runtime::Std => serve::serve(&runtime::Std::new(*config, seed)),
-                Runtime::Smol => serve::serve(&runtime::Smol::new(*config, seed)),
+            let record = record.as_deref();
+            let served =
+                match runtime {
+                    Runtime::Std => runtime::Std::new(*config, seed, record)
+                        .map(|runtime| serve::serve(&runtime)),
+                    Runtime::Smol => runtime::Smol::new(*config, seed, record)
+                        .map(|runtime| serve::serve(&runtime)),
+                };
+            match served {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&format!("--record: {error}")),
             }
-            ExitCode::SUCCESS
+        }
+        Ok(Command::Replay(recording)) => {
+            let said = replay::replay(&recording);
+            let written = writeln!(io::stdout(), "{}", said.line);
+            ExitCode::from(u8::from(!said.is_same || written.is_err()))
         }
         Ok(Command::Decode { decode, bytes }) => {
             let mut out = io::stdout().lock();
@@ -34,9 +48,12 @@ fn main() -> ExitCode {
             });
             ExitCode::from(u8::from(failed))
         }
-        Err(error) => {
-            eprintln!("etcd-shim: {}", error.replace('\n', " "));
-            ExitCode::from(2)
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what is wrong, on one line.
+fn failed(error: &str) -> ExitCode {
+    eprintln!("etcd-shim: {}", error.replace('\n', " "));
+    ExitCode::from(2)
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,7 +18,11 @@ pub(crate) enum Command {
         config: Box<Config>,
         /// With which seed, if not by chance.
         seed: Option<u64>,
+        /// Where to write a recording.
+        record: Option<PathBuf>,
     },
+    /// Replay a recording.
+    Replay(Vec<u8>),
     /// Read the bytes of a file.
     Decode {
         /// How.
@@ -37,14 +42,13 @@ pub(crate) enum Runtime {
 }
 
 /// Options of the protocol that the library has nothing for yet.
-const LATER: [&str; 7] = [
+const LATER: [&str; 6] = [
     "--cacert",
     "--cert",
     "--key",
     "--server-name",
     "--insecure-skip-verify",
     "--namespace",
-    "--record",
 ];
 
 impl Command {
@@ -60,7 +64,10 @@ impl Command {
                 args.0.next();
                 parse_decode(args)
             }
-            Some("replay") => Err("replay is not supported yet".to_owned()),
+            Some("replay") => {
+                args.0.next();
+                parse_replay(args)
+            }
             _ => parse_serve(args),
         }
     }
@@ -112,6 +119,7 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
     }
     let mut runtime = None;
     let mut seed = None;
+    let mut record = None;
     let (mut user, mut password) = (None, None);
     let endpoints = endpoints.cloned();
     let urls = endpoints.iter().flat_map(|list| list.split(','));
@@ -126,6 +134,7 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
             "--runtime" => runtime = Some(args.value(&arg)?),
             "--endpoints" => drop(args.text(&arg)?),
             "--seed" => seed = Some(args.value(&arg)?),
+            "--record" => record = Some(args.text(&arg)?.into()),
             "--user" => user = Some(args.text(&arg)?),
             "--password" => password = Some(args.text(&arg)?),
             "--api-prefix" => {
@@ -182,7 +191,17 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
         runtime: runtime.ok_or("--runtime std or --runtime smol is needed")?,
         config: Box::new(config?),
         seed,
+        record,
     })
+}
+
+fn parse_replay(mut args: Args) -> Result<Command, String> {
+    let file = args.text("replay")?;
+    if let Some(more) = args.0.next() {
+        return Err(format!("replay takes one FILE, not {more:?} too"));
+    }
+    let recording = std::fs::read(&file).map_err(|error| format!("{file:?}: {error}"))?;
+    Ok(Command::Replay(recording))
 }
 
 fn parse_decode(mut args: Args) -> Result<Command, String> {

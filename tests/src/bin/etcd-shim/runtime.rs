@@ -6,6 +6,8 @@
 use std::collections::hash_map::RandomState;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -102,11 +104,20 @@ pub(crate) async fn pause(time: Duration, orders: &Orders) -> First<()> {
 pub(crate) struct Std(etcd_std::Client);
 
 impl Std {
-    pub(crate) fn new(config: Config, seed: Option<u64>) -> Self {
-        Self(match seed {
+    /// A client, and its recording if there is to be one.
+    pub(crate) fn new(
+        config: Config,
+        seed: Option<u64>,
+        record: Option<&Path>,
+    ) -> io::Result<Self> {
+        let client = match seed {
             Some(seed) => etcd_std::Client::with_seed(config, seed),
             None => etcd_std::Client::with_config(config),
-        })
+        };
+        if let Some(path) = record {
+            client.record_to(path)?;
+        }
+        Ok(Self(client))
     }
 }
 
@@ -212,14 +223,22 @@ pub(crate) struct Smol {
 }
 
 impl Smol {
-    pub(crate) fn new(config: Config, seed: Option<u64>) -> Self {
+    /// A client, and its recording if there is to be one.
+    pub(crate) fn new(
+        config: Config,
+        seed: Option<u64>,
+        record: Option<&Path>,
+    ) -> io::Result<Self> {
         // There is one, and it lives as long as the program.
         let executor: &smol::Executor<'_> = Box::leak(Box::default());
         thread::spawn(|| smol::block_on(executor.run(std::future::pending::<()>())));
         let seed = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let (client, driver) = etcd_smol::Client::unspawned(config, seed);
+        if let Some(path) = record {
+            client.record_to(path)?;
+        }
         executor.spawn(driver).detach();
-        Self { client, executor }
+        Ok(Self { client, executor })
     }
 }
 

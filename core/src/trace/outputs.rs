@@ -1,0 +1,214 @@
+//! How inputs and outputs look in a recording, one line each.
+
+use core::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::calls;
+use super::calls::Manner;
+use super::recorder::Recorder;
+use crate::api::WatchResponse;
+use crate::client::CallOptions;
+use crate::client::Endpoint;
+use crate::client::Event;
+use crate::client::Output;
+use crate::client::StreamEnd;
+use crate::client::StreamEvent;
+use crate::client::WatchEvent;
+use crate::error::Error;
+use crate::error::NetError;
+use crate::error::NetErrorKind;
+use crate::error::SnapshotFault;
+use crate::id::ConnId;
+use crate::id::StreamId;
+use crate::id::WatchId;
+use crate::time::Instant;
+
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// What a call wants besides its request, as a JSON object without spaces.
+pub(super) fn manner(manner: Option<Manner>, options: &CallOptions) -> String {
+    let mut members = Vec::new();
+    if let Some(timeout) = options.timeout {
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        members.push(format!("\"timeout\":{nanos}"));
+    }
+    if let Some(endpoint) = &options.endpoint {
+        members.push(format!("\"endpoint\":\"{endpoint}\""));
+    }
+    let manner = manner.unwrap_or_default();
+    for (is, name) in [
+        (manner.is_read, "read"),
+        (manner.is_repeatable, "repeatable"),
+        (manner.waits, "waits"),
+    ] {
+        if is {
+            members.push(format!("\"{name}\":true"));
+        }
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// Reads what `manner` wrote; it is compared with what is written again later.
+pub(super) fn read_manner(text: &str) -> Option<(Manner, CallOptions)> {
+    let Ok(Value::Object(members)) = serde_json::from_str(text) else {
+        return None;
+    };
+    let (mut manner, mut options) = (Manner::default(), CallOptions::default());
+    for (name, value) in &members {
+        match (name.as_str(), value) {
+            ("timeout", value) => {
+                options.timeout = Some(core::time::Duration::from_nanos(value.as_u64()?));
+            }
+            ("endpoint", value) => {
+                options.endpoint = Some(value.as_str()?.parse::<Endpoint>().ok()?);
+            }
+            ("read", Value::Bool(true)) => manner.is_read = true,
+            ("repeatable", Value::Bool(true)) => manner.is_repeatable = true,
+            ("waits", Value::Bool(true)) => manner.waits = true,
+            _ => return None,
+        }
+    }
+    Some((manner, options))
+}
+
+/// The kinds of network errors by their names.
+const KINDS: [(NetErrorKind, &str); 6] = [
+    (NetErrorKind::Refused, "refused"),
+    (NetErrorKind::Reset, "reset"),
+    (NetErrorKind::TimedOut, "timed-out"),
+    (NetErrorKind::Unreachable, "unreachable"),
+    (NetErrorKind::NameNotFound, "name-not-found"),
+    (NetErrorKind::Other, "other"),
+];
+
+pub(super) fn net_error(
+    log: &mut Recorder,
+    now: Instant,
+    what: &str,
+    conn: ConnId,
+    error: &NetError,
+) {
+    let kind = KINDS.iter().find(|(kind, _)| *kind == error.kind);
+    let kind = kind.map_or("other", |(_, name)| name);
+    let mut text = Vec::new();
+    super::text::escape(error.message.as_bytes(), &mut text);
+    let text = String::from_utf8_lossy(&text);
+    log.input(now, format_args!("{what} {} {kind} {text}", conn.get()));
+    if what == "closed" {
+        log.close(conn);
+    }
+}
+
+/// Reads the kind and message of a network error.
+pub(super) fn read_net_error(text: &str) -> Option<NetError> {
+    let (kind, message) = text.split_once(' ')?;
+    let (kind, _) = KINDS.iter().find(|(_, name)| *name == kind)?;
+    let message = super::text::unescape(message.as_bytes())?;
+    Some(NetError::new(*kind, String::from_utf8(message).ok()?))
+}
+
+/// The next order, or that there is none until `due`.
+pub(super) fn output(log: &mut Recorder, output: Option<&Output>, due: Option<Instant>) {
+    match output {
+        None => match due {
+            None => log.nothing(format_args!("none")),
+            Some(due) => log.nothing(format_args!("none until {}", due.as_nanos())),
+        },
+        Some(Output::Connect { conn, endpoint }) => {
+            log.open(*conn);
+            log.output(format_args!("connect {} {endpoint}", conn.get()));
+        }
+        Some(Output::Transmit(conn)) => log.output(format_args!("transmit {}", conn.get())),
+        Some(Output::Close(conn)) => {
+            log.close(*conn);
+            log.output(format_args!("close {}", conn.get()));
+        }
+        Some(Output::Pause(conn)) => log.output(format_args!("pause {}", conn.get())),
+        Some(Output::Resume(conn)) => log.output(format_args!("resume {}", conn.get())),
+        Some(Output::Event(Event::Answered { call, result })) => {
+            let call = call.get();
+            match &**result {
+                Ok(response) => {
+                    let rpc = response.rpc();
+                    let what = format_args!("answered {call} {rpc:?}");
+                    log.output_json(what, &calls::answer(response));
+                }
+                Err(error) => {
+                    let text = format!("{error:?}");
+                    log.output_text(format_args!("answered {call} error"), &text);
+                }
+            }
+        }
+        Some(Output::Event(Event::Watch(watch))) => {
+            log.output(format_args!("news of watch {}", watch.get()));
+        }
+        Some(Output::Event(Event::Stream(stream))) => {
+            log.output(format_args!("news of stream {}", stream.get()));
+        }
+    }
+}
+
+pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>) {
+    let id = id.get();
+    match event {
+        None => log.nothing(format_args!("watch {id} nothing")),
+        Some(WatchEvent::Created { revision }) => {
+            log.output(format_args!("watch {id} created {revision}"));
+        }
+        Some(WatchEvent::Batch(batch)) => {
+            let mut frame = WatchResponse::default();
+            frame.header = batch.header;
+            frame.events.clone_from(&batch.events);
+            let what = format_args!("watch {id} events {}", batch.revision);
+            log.output_json(what, &json(&frame));
+        }
+        Some(WatchEvent::Progress { revision }) => {
+            log.output(format_args!("watch {id} progress {revision}"));
+        }
+        Some(WatchEvent::Resumed { from, endpoint }) => {
+            log.output(format_args!("watch {id} resumed {from} {endpoint}"));
+        }
+        Some(WatchEvent::End(end)) => {
+            log.output_text(format_args!("watch {id} end"), &format!("{end:?}"));
+        }
+    }
+}
+
+pub(super) fn stream(log: &mut Recorder, id: StreamId, event: Option<&StreamEvent>) {
+    let id = id.get();
+    match event {
+        None => log.nothing(format_args!("stream {id} nothing")),
+        Some(StreamEvent::Chunk(chunk)) => {
+            let (len, rest) = (chunk.blob.len(), chunk.remaining_bytes);
+            log.output(format_args!("stream {id} chunk of {len}, {rest} to come"));
+        }
+        Some(StreamEvent::Leader(leader)) => {
+            log.output_json(format_args!("stream {id} leader"), &json(leader));
+        }
+        Some(StreamEvent::Resumed { endpoint }) => {
+            log.output(format_args!("stream {id} resumed {endpoint}"));
+        }
+        // Zeros stand for what was read, and they have another checksum than the one that was sent.
+        Some(StreamEvent::End(StreamEnd::Done(summary))) => whole(log, id, summary.bytes),
+        Some(StreamEvent::End(StreamEnd::Failed(Error::Snapshot(SnapshotFault::Checksum {
+            bytes,
+            ..
+        })))) => whole(log, id, *bytes),
+        Some(StreamEvent::End(end)) => {
+            log.output_text(format_args!("stream {id} end"), &format!("{end:?}"));
+        }
+    }
+}
+
+fn whole(log: &mut Recorder, stream: u64, bytes: u64) {
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "stream {stream} end after {bytes} bytes, checksum not recorded"
+    );
+    log.output(format_args!("{text}"));
+}

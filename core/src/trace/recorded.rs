@@ -1,0 +1,685 @@
+//! A client that keeps a log of what it was told and what it said.
+
+use crate::api::Call;
+use crate::api::Observe;
+use crate::api::Watch;
+use crate::client::CallOptions;
+use crate::client::Client;
+use crate::client::Config;
+use crate::client::Credentials;
+use crate::client::Output;
+use crate::client::Stats;
+use crate::client::StreamEvent;
+use crate::client::WatchEvent;
+use crate::error::NetError;
+use crate::id::CallId;
+use crate::id::ConnId;
+use crate::id::StreamId;
+use crate::id::WatchId;
+use crate::time::Instant;
+
+use super::calls;
+use super::calls::Manner;
+use super::outputs;
+use super::recorder::Recorder;
+use super::recorder::Recording;
+use super::settings::Start;
+use super::settings::write_credentials;
+
+/// A [`Client`] that can be recorded: the same commands, inputs and outputs, in the place of the
+/// client in a driver.
+///
+/// Until [`record`](Self::record) it only hands on, at the price of one look at a flag. From then on
+/// each input and output is a line of a log, to be taken with [`take_log`](Self::take_log) and
+/// written wherever the driver likes; [`Replayer`](super::Replayer) reads it. An input is in the log
+/// before the client is told of it.
+///
+/// ```
+/// use etcd_core::trace::{self, Recorded, Recording};
+/// use etcd_core::{Config, Instant, Output, Put};
+///
+/// let config = Config::new(["http://127.0.0.1:2379"])?;
+/// let mut client = Recorded::new(config, 7, Instant::ZERO);
+/// client.record(Recording::new())?;
+/// client.call(Instant::ZERO, Put::new("k", "v"));
+/// assert!(matches!(client.poll_output(), Some(Output::Connect { .. })));
+/// client.finish_log();
+///
+/// let log = client.take_log();
+/// assert!(log.ends_with(b"> 0 call Put {} {\"key\":\"aw==\",\"value\":\"dg==\"}\n\
+///     < call 1\n< connect 1 http://127.0.0.1:2379\nend 1 2\n"));
+/// assert!(trace::replay(&log).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Recorded {
+    client: Client,
+    seed: u64,
+    started: Instant,
+    /// Something was said that the configuration of the client does not tell.
+    is_used: bool,
+    log: Option<Box<Recorder>>,
+}
+
+/// A recording has to begin with its client, which was told something before.
+///
+/// ```
+/// use etcd_core::trace::{Recorded, Recording};
+/// use etcd_core::{Config, Instant, Put};
+///
+/// let mut client = Recorded::new(Config::new(["a"])?, 7, Instant::ZERO);
+/// client.call(Instant::ZERO, Put::new("k", "v"));
+/// let error = client.record(Recording::new()).unwrap_err();
+/// assert_eq!(error.to_string(), "the client was used already; record a new one from its start");
+/// # Ok::<(), etcd_core::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TooLate;
+
+impl core::fmt::Display for TooLate {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the client was used already; record a new one from its start")
+    }
+}
+
+impl core::error::Error for TooLate {}
+
+/// How a recording is doing.
+///
+/// ```
+/// use etcd_core::trace::{Recorded, Recording};
+/// use etcd_core::{Config, Instant};
+///
+/// let mut client = Recorded::new(Config::new(["a"])?, 7, Instant::ZERO);
+/// assert!(client.log_stats().is_none());
+/// client.record(Recording::new().with_max_bytes(10))?;
+/// assert!(client.log_stats().expect("it is on").is_full);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogStats {
+    /// Bytes of the log so far, taken or not.
+    pub bytes: u64,
+    /// Whether it has come to its bound, so that nothing is written any more.
+    pub is_full: bool,
+}
+
+/// Making one, and its log.
+impl Recorded {
+    /// As [`Client::new`]. Nothing is recorded yet.
+    ///
+    /// ```
+    /// use etcd_core::trace::Recorded;
+    /// use etcd_core::{Config, Instant};
+    ///
+    /// let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// assert!(client.log_stats().is_none());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn new(config: Config, seed: u64, now: Instant) -> Self {
+        Self {
+            client: Client::new(config, seed, now),
+            seed,
+            started: now,
+            is_used: false,
+            log: None,
+        }
+    }
+
+    /// Begins a recording, which replaces an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLate`] once the client was told anything.
+    ///
+    /// ```
+    /// use etcd_core::trace::{Recorded, Recording};
+    /// use etcd_core::{Config, Instant};
+    ///
+    /// let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// client.record(Recording::new())?;
+    /// assert!(client.take_log().starts_with(b"etcd-core recording 1\nstart {\"now\":0,\"seed\":42,"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn record(&mut self, recording: Recording) -> Result<(), TooLate> {
+        if self.is_used || !self.client.is_new() {
+            return Err(TooLate);
+        }
+        let start = Start {
+            config: self.client.config().clone(),
+            seed: self.seed,
+            now: self.started,
+            secret_prefixes: recording.secret_prefixes,
+        };
+        self.log = Some(Box::new(Recorder::new(&start, recording.max_bytes)));
+        Ok(())
+    }
+
+    /// Whether [`take_log`](Self::take_log) has something.
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// assert!(!client.has_log());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn has_log(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.has_lines())
+    }
+
+    /// The lines since it was called last, whole ones; empty where nothing is recorded.
+    ///
+    /// ```
+    /// # use etcd_core::trace::{Recorded, Recording};
+    /// # use etcd_core::{Config, Instant};
+    /// let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// client.record(Recording::new())?;
+    /// assert!(!client.take_log().is_empty());
+    /// assert!(client.take_log().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn take_log(&mut self) -> Vec<u8> {
+        self.log.as_mut().map(|log| log.take()).unwrap_or_default()
+    }
+
+    /// Writes the last line of the log: nothing is recorded after it.
+    ///
+    /// ```
+    /// # use etcd_core::trace::{Recorded, Recording};
+    /// # use etcd_core::{Config, Instant};
+    /// let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// client.record(Recording::new())?;
+    /// client.finish_log();
+    /// assert!(client.take_log().ends_with(b"\nend 0 0\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn finish_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.finish();
+        }
+    }
+
+    /// Ends the recording and forgets what of it was not taken: nobody can keep it.
+    ///
+    /// ```
+    /// # use etcd_core::trace::{Recorded, Recording};
+    /// # use etcd_core::{Config, Instant};
+    /// let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// client.record(Recording::new())?;
+    /// client.drop_log();
+    /// assert!(!client.has_log() && client.log_stats().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drop_log(&mut self) {
+        self.log = None;
+    }
+
+    /// How the recording is doing, if there is one.
+    ///
+    /// ```
+    /// # use etcd_core::trace::{Recorded, Recording};
+    /// # use etcd_core::{Config, Instant};
+    /// let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// client.record(Recording::new())?;
+    /// assert!(client.log_stats().is_some_and(|log| log.bytes > 500 && !log.is_full));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn log_stats(&self) -> Option<LogStats> {
+        self.log.as_ref().map(|log| LogStats {
+            bytes: log.bytes(),
+            is_full: log.is_full(),
+        })
+    }
+
+    /// The client itself, to look at.
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 42, Instant::ZERO);
+    /// assert_eq!(client.client().poll_timeout(), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How many inputs and outputs were written.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        self.log.as_ref().map_or((0, 0), |log| log.counts())
+    }
+}
+
+/// Commands.
+impl Recorded {
+    /// As [`Client::call`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.call(Instant::ZERO, Put::new("k", "v")).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn call<C: Call>(&mut self, now: Instant, call: C) -> CallId {
+        self.call_with(now, call, CallOptions::default())
+    }
+
+    /// As [`Client::call_with`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{CallOptions, Config, Instant, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let options = CallOptions::default();
+    /// assert_eq!(client.call_with(Instant::ZERO, Put::new("k", "v"), options).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn call_with<C: Call>(&mut self, now: Instant, call: C, options: CallOptions) -> CallId {
+        if self.log.is_none() {
+            return self.client.call_with(now, call, options);
+        }
+        self.record_call(now, &call, &options);
+        let id = self.client.call_with(now, call, options);
+        self.tell(|log| log.output(format_args!("call {}", id.get())));
+        id
+    }
+
+    #[cold]
+    fn record_call<C: Call>(&mut self, now: Instant, call: &C, options: &CallOptions) {
+        let manner = outputs::manner(Some(Manner::of(call)), options);
+        let name = calls::name::<C>();
+        let json = call.to_json();
+        self.tell(|log| log.input_json(now, format_args!("call {name} {manner}"), &json));
+    }
+
+    /// As [`Client::cancel_call`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let call = client.call(Instant::ZERO, Put::new("k", "v"));
+    /// client.cancel_call(Instant::ZERO, call);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn cancel_call(&mut self, now: Instant, call: CallId) {
+        self.tell(|log| log.input(now, format_args!("cancel call {}", call.get())));
+        self.client.cancel_call(now, call);
+    }
+
+    /// As [`Client::watch`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.watch(Instant::ZERO, "k").get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn watch(&mut self, now: Instant, watch: impl Into<Watch>) -> WatchId {
+        let watch = watch.into();
+        self.tell(|log| log.input_json(now, format_args!("watch"), &outputs::json(&watch)));
+        let id = self.client.watch(now, watch);
+        self.tell(|log| log.output(format_args!("watch {}", id.get())));
+        id
+    }
+
+    /// As [`Client::cancel_watch`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, "k");
+    /// client.cancel_watch(Instant::ZERO, watch);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn cancel_watch(&mut self, now: Instant, watch: WatchId) {
+        self.tell(|log| log.input(now, format_args!("cancel watch {}", watch.get())));
+        self.client.cancel_watch(now, watch);
+    }
+
+    /// As [`Client::request_progress`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, "k");
+    /// client.request_progress(Instant::ZERO, watch);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn request_progress(&mut self, now: Instant, watch: WatchId) {
+        self.tell(|log| log.input(now, format_args!("progress {}", watch.get())));
+        self.client.request_progress(now, watch);
+    }
+
+    /// As [`Client::snapshot`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{CallOptions, Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.snapshot(Instant::ZERO, CallOptions::default()).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn snapshot(&mut self, now: Instant, options: CallOptions) -> StreamId {
+        self.tell(|log| {
+            let manner = outputs::manner(None, &options);
+            log.input(now, format_args!("snapshot {manner}"));
+        });
+        let id = self.client.snapshot(now, options);
+        self.tell(|log| log.output(format_args!("stream {}", id.get())));
+        id
+    }
+
+    /// As [`Client::observe`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Observe};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.observe(Instant::ZERO, Observe::new("e")).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn observe(&mut self, now: Instant, observe: Observe) -> StreamId {
+        self.tell(|log| log.input_json(now, format_args!("observe"), &outputs::json(&observe)));
+        let id = self.client.observe(now, observe);
+        self.tell(|log| log.output(format_args!("stream {}", id.get())));
+        id
+    }
+
+    /// As [`Client::cancel_stream`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Observe};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let stream = client.observe(Instant::ZERO, Observe::new("e"));
+    /// client.cancel_stream(Instant::ZERO, stream);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn cancel_stream(&mut self, now: Instant, stream: StreamId) {
+        self.tell(|log| log.input(now, format_args!("cancel stream {}", stream.get())));
+        self.client.cancel_stream(now, stream);
+    }
+
+    /// As [`Client::set_credentials`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// client.set_credentials(Instant::ZERO, None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn set_credentials(&mut self, now: Instant, credentials: Option<Credentials>) {
+        self.is_used = true;
+        self.tell(|log| {
+            let text = write_credentials(credentials.as_ref());
+            log.input_json(now, format_args!("credentials"), text.as_bytes());
+        });
+        self.client.set_credentials(now, credentials);
+    }
+
+    /// As [`Client::shutdown`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// client.shutdown(Instant::ZERO);
+    /// assert_eq!(client.poll_timeout(), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn shutdown(&mut self, now: Instant) {
+        self.tell(|log| log.input(now, format_args!("shutdown")));
+        self.client.shutdown(now);
+    }
+
+    /// Does something with the log, if there is one.
+    fn tell(&mut self, say: impl FnOnce(&mut Recorder)) {
+        if let Some(log) = &mut self.log {
+            say(log);
+        }
+    }
+}
+
+/// What happened outside.
+impl Recorded {
+    /// As [`Client::handle_connected`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// client.call(Instant::ZERO, Put::new("k", "v"));
+    /// let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// client.handle_connected(Instant::ZERO, conn);
+    /// assert_eq!(client.poll_output(), Some(Output::Transmit(conn)));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_connected(&mut self, now: Instant, conn: ConnId) {
+        self.tell(|log| log.input(now, format_args!("connected {}", conn.get())));
+        self.client.handle_connected(now, conn);
+    }
+
+    /// As [`Client::handle_connect_failed`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, NetError, NetErrorKind, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Put::new("k", "v"));
+    /// # let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// let error = NetError::new(NetErrorKind::Refused, "connection refused");
+    /// client.handle_connect_failed(Instant::ZERO, conn, error);
+    /// assert_eq!(client.poll_output(), Some(Output::Close(conn)));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_connect_failed(&mut self, now: Instant, conn: ConnId, error: NetError) {
+        self.tell(|log| outputs::net_error(log, now, "connect-failed", conn, &error));
+        self.client.handle_connect_failed(now, conn, error);
+    }
+
+    /// As [`Client::handle_received`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Put::new("k", "v"));
+    /// # let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// # client.handle_connected(Instant::ZERO, conn);
+    /// client.handle_received(Instant::ZERO, conn, b"HTTP/1.1 200 OK\r\n");
+    /// assert_eq!(client.stats().bytes_in, 17);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_received(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) {
+        self.tell(|log| log.received(now, conn, bytes));
+        self.client.handle_received(now, conn, bytes);
+    }
+
+    /// As [`Client::handle_eof`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Put::new("k", "v"));
+    /// # let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// # client.handle_connected(Instant::ZERO, conn);
+    /// client.handle_eof(Instant::ZERO, conn);
+    /// assert_eq!(client.stats().connections_open, 0);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_eof(&mut self, now: Instant, conn: ConnId) {
+        self.tell(|log| log.input(now, format_args!("eof {}", conn.get())));
+        self.client.handle_eof(now, conn);
+    }
+
+    /// As [`Client::handle_written`]. The bytes that were taken are an output of the recording.
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Put::new("k", "v"));
+    /// # let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// # client.handle_connected(Instant::ZERO, conn);
+    /// let len = client.transmit(conn).len();
+    /// client.handle_written(Instant::ZERO, conn, len);
+    /// assert_eq!(client.stats().bytes_out, len as u64);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_written(&mut self, now: Instant, conn: ConnId, len: usize) {
+        if let Some(log) = &mut self.log {
+            log.input(now, format_args!("written {} {len}", conn.get()));
+            let bytes = self.client.transmit(conn);
+            log.sent(conn, &bytes[..bytes.len().min(len)]);
+        }
+        self.client.handle_written(now, conn, len);
+    }
+
+    /// As [`Client::handle_closed`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, NetError, NetErrorKind, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Put::new("k", "v"));
+    /// # let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// # client.handle_connected(Instant::ZERO, conn);
+    /// let error = NetError::new(NetErrorKind::Reset, "connection reset by peer");
+    /// client.handle_closed(Instant::ZERO, conn, error);
+    /// assert_eq!(client.stats().connections_open, 0);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_closed(&mut self, now: Instant, conn: ConnId, error: NetError) {
+        self.tell(|log| outputs::net_error(log, now, "closed", conn, &error));
+        self.client.handle_closed(now, conn, error);
+    }
+
+    /// As [`Client::handle_timeout`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// client.handle_timeout(Instant::ZERO);
+    /// assert_eq!(client.poll_timeout(), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.tell(|log| log.input(now, format_args!("timeout")));
+        self.client.handle_timeout(now);
+    }
+}
+
+/// What is to be done.
+impl Recorded {
+    /// As [`Client::poll_output`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.poll_output(), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        let output = self.client.poll_output();
+        if let Some(log) = &mut self.log {
+            outputs::output(log, output.as_ref(), self.client.poll_timeout());
+        }
+        output
+    }
+
+    /// As [`Client::poll_watch`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, "k");
+    /// assert_eq!(client.poll_watch(watch), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_watch(&mut self, watch: WatchId) -> Option<WatchEvent> {
+        let event = self.client.poll_watch(watch);
+        self.tell(|log| outputs::watch(log, watch, event.as_ref()));
+        event
+    }
+
+    /// As [`Client::poll_stream`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Observe};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let stream = client.observe(Instant::ZERO, Observe::new("e"));
+    /// assert_eq!(client.poll_stream(stream), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_stream(&mut self, stream: StreamId) -> Option<StreamEvent> {
+        let event = self.client.poll_stream(stream);
+        self.tell(|log| outputs::stream(log, stream, event.as_ref()));
+        event
+    }
+
+    /// As [`Client::poll_timeout`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.poll_timeout(), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.client.poll_timeout()
+    }
+
+    /// As [`Client::transmit`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Output, Put};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// client.call(Instant::ZERO, Put::new("k", "v"));
+    /// let Some(Output::Connect { conn, .. }) = client.poll_output() else { panic!() };
+    /// assert!(client.transmit(conn).is_empty());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn transmit(&self, conn: ConnId) -> &[u8] {
+        self.client.transmit(conn)
+    }
+
+    /// As [`Client::stats`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.stats().requests, 0);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn stats(&self) -> Stats {
+        self.client.stats()
+    }
+}

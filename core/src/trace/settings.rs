@@ -1,0 +1,340 @@
+//! What a recording says first: the configuration, the seed, the time. Secrets are crossed out.
+//!
+//! One line of JSON whose members come in the order of this file, whatever reads or writes it; all of
+//! them have to be there, and no others. Times are nanoseconds.
+
+use core::time::Duration;
+
+use base64_simd::STANDARD;
+use bytes::Bytes;
+use serde_json::Map;
+use serde_json::Value;
+
+use super::secrets::Secrets;
+use super::secrets::crossed_out;
+use crate::client::Config;
+use crate::client::Credentials;
+use crate::time::Instant;
+
+/// What a client begins with.
+pub(super) struct Start {
+    pub(super) config: Config,
+    pub(super) seed: u64,
+    pub(super) now: Instant,
+    pub(super) secret_prefixes: Vec<Bytes>,
+}
+
+/// A number of some type, or a time, or yes or no, in JSON.
+trait Setting: Sized {
+    fn write(&self) -> String;
+
+    fn read(value: &Value) -> Option<Self>;
+}
+
+macro_rules! number {
+    ($($number:ty),*) => {$(
+        impl Setting for $number {
+            fn write(&self) -> String {
+                self.to_string()
+            }
+
+            fn read(value: &Value) -> Option<Self> {
+                value.as_u64()?.try_into().ok()
+            }
+        }
+    )*};
+}
+
+number!(u32, u64, usize);
+
+impl Setting for bool {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Setting for Duration {
+    fn write(&self) -> String {
+        u64::try_from(self.as_nanos()).unwrap_or(u64::MAX).write()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        u64::read(value).map(Self::from_nanos)
+    }
+}
+
+impl Setting for Instant {
+    fn write(&self) -> String {
+        self.as_nanos().write()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        u64::read(value).map(Self::from_nanos)
+    }
+}
+
+/// Both ways over the plain settings, so that none is forgotten in one of them.
+macro_rules! settings {
+    ($($($field:ident).+,)*) => {
+        fn write_plain(config: &Config, out: &mut Vec<String>) {
+            $(out.push(member(stringify!($($field).+), &config.$($field).+.write()));)*
+        }
+
+        fn read_plain(members: &mut Map<String, Value>, config: &mut Config) -> Result<(), String> {
+            $(
+                let name = stringify!($($field).+);
+                config.$($field).+ = take(members, name, Setting::read)?;
+            )*
+            Ok(())
+        }
+    };
+}
+
+settings! {
+    token_ttl,
+    connect_timeout,
+    read_timeout,
+    write_timeout,
+    watch_created_timeout,
+    snapshot_idle_timeout,
+    max_connections,
+    max_watches_per_connection,
+    idle_limit,
+    max_attempts,
+    require_leader,
+    limits.http.head_bytes,
+    limits.http.head_line_bytes,
+    limits.http.header_count,
+    limits.http.informational,
+    limits.http.chunk_line_bytes,
+    limits.http.chunk_overhead_bytes,
+    limits.http.trailer_bytes,
+    limits.http.trailer_count,
+    limits.http.body_bytes,
+    limits.body_bytes,
+    limits.frame_bytes,
+    limits.revision_bytes,
+    limits.json_depth,
+    limits.watch_buffer_bytes,
+    limits.calls,
+    limits.waits,
+    limits.watches,
+    limits.streams,
+    limits.stream_buffer_bytes,
+    limits.request_bytes,
+}
+
+fn member(name: &str, value: &str) -> String {
+    format!("{}:{value}", text(name))
+}
+
+fn text(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(","))
+}
+
+/// Takes a member out and reads it.
+fn take<T>(
+    members: &mut Map<String, Value>,
+    name: &str,
+    read: impl FnOnce(&Value) -> Option<T>,
+) -> Result<T, String> {
+    let value = members.remove(name);
+    let value = value.ok_or_else(|| format!("the configuration has no {name}"))?;
+    read(&value).ok_or_else(|| format!("{name} is none"))
+}
+
+impl Start {
+    /// What must not be written of a client that begins so.
+    pub(super) fn secrets(&self) -> Secrets {
+        let headers = self.config.headers.iter();
+        let headers = headers.map(|(name, _)| name.as_str().to_owned());
+        Secrets::new(self.secret_prefixes.clone(), headers.collect())
+    }
+
+    pub(super) fn write(&self) -> String {
+        let config = &self.config;
+        let endpoints = config.endpoints.iter();
+        let endpoints = endpoints.map(|endpoint| text(&endpoint.to_string()));
+        let headers = config.headers.iter().map(|(name, value)| {
+            let value = text(&crossed_out(value.len()));
+            list([text(name.as_str()), value].into_iter())
+        });
+        let prefixes = self.secret_prefixes.iter();
+        let prefixes = prefixes.map(|prefix| text(&STANDARD.encode_to_string(prefix)));
+        let mut members = vec![
+            member("now", &self.now.write()),
+            member("seed", &self.seed.write()),
+            member("secret_prefixes", &list(prefixes)),
+            member("endpoints", &list(endpoints)),
+            member("api_prefix", &text(&config.api_prefix.to_string())),
+            member("headers", &list(headers)),
+            member(
+                "credentials",
+                &write_credentials(config.credentials.as_ref()),
+            ),
+        ];
+        write_plain(config, &mut members);
+        format!("{{{}}}", members.join(","))
+    }
+
+    /// Reads what `write` wrote.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn read(json: &[u8]) -> Result<Self, String> {
+        let Ok(Value::Object(mut members)) = serde_json::from_slice(json) else {
+            return Err("the configuration is no JSON object".to_owned());
+        };
+        let members = &mut members;
+        let now = take(members, "now", Setting::read)?;
+        let seed = take(members, "seed", Setting::read)?;
+        let secret_prefixes = take(members, "secret_prefixes", |value| {
+            texts(value)?
+                .map(|prefix| STANDARD.decode_to_vec(prefix?).ok().map(Bytes::from))
+                .collect()
+        })?;
+        let value = members.remove("endpoints").unwrap_or_default();
+        let endpoints: Vec<&str> = texts(&value)
+            .and_then(Iterator::collect::<Option<_>>)
+            .ok_or("endpoints are none")?;
+        let mut config = Config::new(endpoints).map_err(|error| error.to_string())?;
+        config.api_prefix = take(members, "api_prefix", |value| value.as_str()?.parse().ok())?;
+        let credentials = take(members, "credentials", |value| {
+            read_credentials(value).map(Some)
+        })?;
+        let headers = members.remove("headers").unwrap_or_default();
+        for header in headers.as_array().ok_or("headers are none")? {
+            let pair: Option<Vec<&str>> = texts(header).and_then(Iterator::collect);
+            let Some([name, value]) = pair.as_deref() else {
+                return Err("headers are none".to_owned());
+            };
+            config
+                .add_header(name, value)
+                .map_err(|error| error.to_string())?;
+        }
+        if let Some(credentials) = credentials.flatten() {
+            config
+                .set_credentials(credentials)
+                .map_err(|error| error.to_string())?;
+        }
+        read_plain(members, &mut config)?;
+        if let Some((name, _)) = members.iter().next() {
+            return Err(format!("the configuration has {name}, which is not known"));
+        }
+        Ok(Self {
+            config,
+            seed,
+            now,
+            secret_prefixes,
+        })
+    }
+}
+
+/// The texts of a list.
+fn texts(value: &Value) -> Option<impl Iterator<Item = Option<&str>>> {
+    Some(value.as_array()?.iter().map(Value::as_str))
+}
+
+/// Credentials as a recording has them: all but the user's name is crossed out, as long as it is on
+/// the wire.
+pub(super) fn write_credentials(credentials: Option<&Credentials>) -> String {
+    let Some(credentials) = credentials else {
+        return "null".to_owned();
+    };
+    match (credentials.login(), credentials.fixed()) {
+        (Some(login), _) => {
+            // Two quotes are not part of it.
+            let password = crossed_out(text(&login.password).len().saturating_sub(2));
+            let (user, password) = (text(&login.name), text(&password));
+            let members = [member("user", &user), member("password", &password)];
+            format!("{{{}}}", members.join(","))
+        }
+        (None, Some(token)) => {
+            format!("{{{}}}", member("token", &text(&crossed_out(token.len()))))
+        }
+        (None, None) => "null".to_owned(),
+    }
+}
+
+/// Reads what `write_credentials` wrote; `None` inside is for none.
+pub(super) fn read_credentials(value: &Value) -> Option<Option<Credentials>> {
+    let Value::Object(members) = value else {
+        return value.is_null().then_some(None);
+    };
+    let find = |name: &str| members.get(name).and_then(Value::as_str);
+    let credentials = match (find("user"), find("password"), find("token")) {
+        (Some(user), Some(password), None) => Credentials::password(user, password),
+        (None, None, Some(token)) => Credentials::token(token),
+        _ => return None,
+    };
+    credentials.ok().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Start {
+        let mut config = Config::new(["http://a:1", "[::1]"]).unwrap();
+        config.add_header("X-Mine", "hidden").unwrap();
+        let credentials = Credentials::password("root", "tr\"out-1234").unwrap();
+        config.set_credentials(credentials).unwrap();
+        config.idle_limit = Duration::MAX;
+        config.limits.http.head_bytes = 7;
+        Start {
+            config,
+            seed: u64::MAX,
+            now: Instant::from_nanos(7),
+            secret_prefixes: vec!["/s/".into(), [0xff].as_slice().to_vec().into()],
+        }
+    }
+
+    #[test]
+    fn a_start_comes_back_without_its_secrets() {
+        let text = start().write();
+        assert!(
+            !text.contains("out-1234") && !text.contains("hidden"),
+            "{text}"
+        );
+        // The quote in it takes two bytes on the wire.
+        assert!(text.contains(r#""password":"xxxxxxxxxxxx""#), "{text}");
+        let again = Start::read(text.as_bytes()).unwrap();
+        assert_eq!(again.write(), text);
+        assert_eq!(again.config.limits.http.head_bytes, 7);
+    }
+
+    #[test]
+    fn a_start_that_is_not_whole_is_refused() {
+        let text = start().write();
+        let missing = text.replace("\"max_attempts\":100,", "");
+        let error = Start::read(missing.as_bytes()).err().unwrap();
+        assert!(error.contains("max_attempts"), "{error}");
+        let more = text.replacen('{', "{\"colour\":7,", 1);
+        let error = Start::read(more.as_bytes()).err().unwrap();
+        assert!(error.contains("colour"), "{error}");
+        for (part, other) in [
+            ("http://a:1", "https://a:1"),
+            ("\"now\":7", "\"now\":-7"),
+            ("\"xxxxxx\"", "\"\\r\\n\""),
+            ("\"user\":\"root\",", ""),
+            ("[\"L3Mv\"", "[\"?\""),
+            ("\"/v3\"", "7"),
+        ] {
+            assert!(text.contains(part));
+            assert!(
+                Start::read(text.replace(part, other).as_bytes()).is_err(),
+                "{part}"
+            );
+        }
+        assert!(Start::read(b"[]").is_err());
+    }
+}
