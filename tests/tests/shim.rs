@@ -27,6 +27,7 @@ on_both! {
     snapshots_and_leaders_are_told,
     impossible_lines_are_misuse,
     the_end_of_the_input_ends_everything,
+    a_session_with_kills_is_recorded_and_replays_elsewhere,
 }
 
 fn every_call_is_answered(runtime: &str) {
@@ -459,4 +460,98 @@ fn bad_options_end_it_at_once() {
             assert!(said.contains("--cacert is not supported yet"), "{said}");
         }
     }
+}
+
+fn a_session_with_kills_is_recorded_and_replays_elsewhere(runtime: &str) {
+    const PASSWORD: &str = "a-passw0rd-of-root";
+    let mut server = Server::start().unwrap();
+    let mut shim = Shim::start(runtime, &[&server.endpoint()]);
+    shim.ok(
+        "auth/user/add",
+        json!({"name": "root", "password": PASSWORD}),
+    );
+    shim.ok("auth/role/add", json!({"name": "root"}));
+    shim.ok("auth/user/grant", json!({"user": "root", "role": "root"}));
+    shim.ok("auth/enable", json!({}));
+    shim.end();
+
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(format!("{runtime}-{}.rec", std::process::id()));
+    let file = path.to_str().unwrap();
+    let mut shim = Shim::start(
+        runtime,
+        &[
+            &server.endpoint(),
+            "--user",
+            "root",
+            "--password",
+            PASSWORD,
+            "--record",
+            file,
+            "--seed",
+            "7",
+        ],
+    );
+    let watch = shim.send(json!({"watch": {"key": "YQ=="}}));
+    assert!(shim.next(&watch)["created"].is_object());
+    for _ in 0..3 {
+        shim.ok("kv/put", json!({"key": "YQ==", "value": "MQ=="}));
+        assert!(shim.next(&watch)["events"].is_object());
+        server.kill().unwrap();
+        server.restart().unwrap();
+        assert!(shim.next(&watch)["resumed"].is_object());
+    }
+    shim.ok("kv/range", json!({"key": "YQ=="}));
+    let login = json!({"name": "root", "password": PASSWORD});
+    let token = shim.ok("auth/authenticate", login)["token"].clone();
+    shim.end();
+
+    let recording = std::fs::read_to_string(&path).unwrap();
+    assert!(!recording.contains(PASSWORD));
+    assert!(!recording.contains(token.as_str().unwrap()));
+    assert!(!recording.contains(&STANDARD.encode(PASSWORD)));
+    let replay = |file: &str| {
+        let replay = Command::new(env!("CARGO_BIN_EXE_etcd-shim"))
+            .args(["replay", file])
+            .output();
+        let output = replay.unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            said,
+        )
+    };
+    let (code, text, said) = replay(file);
+    assert_eq!((code, &said["replay"]), (Some(0), &json!("same")), "{text}");
+    assert!(text.starts_with(r#"{"replay":"same","inputs":"#), "{text}");
+    let count = |what: &str, begins: &str| {
+        let lines = recording
+            .lines()
+            .filter(|line| line.starts_with(begins))
+            .count();
+        assert_eq!(said[what], lines);
+    };
+    count("inputs", "> ");
+    count("outputs", "< ");
+
+    // Another answer of the server than the one it gave.
+    let altered = recording.replacen(" created ", " created 9", 1);
+    std::fs::write(&path, altered).unwrap();
+    let (code, text, said) = replay(file);
+    assert_eq!(
+        (code, &said["replay"]),
+        (Some(1), &json!("different")),
+        "{text}"
+    );
+    assert!(said["replayed"].as_str().unwrap().contains(" created "));
+
+    std::fs::write(&path, &recording[..recording.len() - 2]).unwrap();
+    let (code, text, said) = replay(file);
+    assert_eq!(
+        (code, &said["replay"]),
+        (Some(1), &json!("damaged")),
+        "{text}"
+    );
+    std::fs::remove_file(&path).unwrap();
 }

@@ -9,6 +9,7 @@ mod decode;
 mod http1;
 mod input;
 mod json;
+mod recording;
 mod request;
 mod seeds;
 mod texts;
@@ -67,6 +68,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "config",
         run: texts::config,
+    },
+    Target {
+        name: "recording",
+        run: recording::recording,
     },
 ];
 

@@ -78,6 +78,9 @@ pub fn seeds(captures: &Path) -> io::Result<BTreeMap<(&'static str, String), Vec
     for (target, name, seed) in MADE {
         add(target, name, &[], seed);
     }
+    for (name, seed) in crate::recording::made() {
+        add("recording", name, &[], &seed);
+    }
     Ok(seeds)
 }
 

@@ -2,14 +2,14 @@
 
 use etcd_core::trace;
 use etcd_core::trace::ReplayError;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What came of it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Said {
     /// The line to print.
-    pub line: Value,
+    pub line: String,
     /// Whether all of it was the same.
     pub is_same: bool,
 }
@@ -20,7 +20,11 @@ pub fn replay(recording: &[u8]) -> Said {
     let replayed = trace::replay(recording);
     let is_same = replayed.is_ok();
     let line = match replayed {
-        Ok(same) => json!({"replay": "same", "inputs": same.inputs, "outputs": same.outputs}),
+        // Its members in the order of the protocol.
+        Ok(same) => {
+            let (inputs, outputs) = (same.inputs, same.outputs);
+            format!(r#"{{"replay":"same","inputs":{inputs},"outputs":{outputs}}}"#)
+        }
         Err(ReplayError::Different(difference)) => json!({
             "replay": "different",
             "line": difference.line,
@@ -28,7 +32,8 @@ pub fn replay(recording: &[u8]) -> Said {
             "recorded": difference.expected,
             "replayed": difference.got,
             "before": difference.before,
-        }),
+        })
+        .to_string(),
         Err(ReplayError::Damaged {
             line,
             offset,
@@ -38,8 +43,9 @@ pub fn replay(recording: &[u8]) -> Said {
             "line": line,
             "offset": offset,
             "reason": reason,
-        }),
-        Err(other) => json!({"replay": "damaged", "reason": other.to_string()}),
+        })
+        .to_string(),
+        Err(other) => json!({"replay": "damaged", "reason": other.to_string()}).to_string(),
     };
     Said { line, is_same }
 }

@@ -95,7 +95,9 @@ impl Head {
                     self.line = Line::Value { plain };
                 }
                 let space = begins && byte == b' ';
-                if self.line == (Line::Value { plain: false }) && !space && byte != b'\r' {
+                let is_hidden = self.line == (Line::Value { plain: false }) && !space;
+                // Bytes that no value may have are refused in the replay as well.
+                if is_hidden && (byte == b'\t' || !byte.is_ascii_control()) {
                     return b'x';
                 }
             }
