@@ -87,7 +87,7 @@ fn life() -> String {
 /// A recorded client that is connected, and its connection.
 fn connected(recording: Recording, config: Config) -> (Recorded, etcd_core::ConnId) {
     let mut client = Recorded::new(config, 1, Instant::ZERO);
-    client.record(recording).unwrap();
+    client.record(recording).expect("it is new");
     client.call(Instant::ZERO, Put::new("first", "1"));
     let Some(Output::Connect { conn, .. }) = client.poll_output() else {
         panic!("a connection")
@@ -114,7 +114,7 @@ fn flush(client: &mut Recorded, conn: etcd_core::ConnId) {
 fn finished(client: &mut Recorded) -> String {
     while client.poll_output().is_some() {}
     client.finish_log();
-    let log = String::from_utf8(client.take_log()).unwrap();
+    let log = String::from_utf8(client.take_log()).expect("a recording is text");
     match trace::replay(log.as_bytes()) {
         Ok(replayed) => assert!(replayed.is_complete),
         Err(error) => panic!("{error}"),

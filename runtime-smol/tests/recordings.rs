@@ -1,8 +1,6 @@
 //! A client that is recorded: what it did replays the same, and nobody notices a file that cannot be
 //! written.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where its server does")]
-
 mod fake;
 
 use std::fs;

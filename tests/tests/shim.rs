@@ -504,6 +504,8 @@ fn a_session_with_kills_is_recorded_and_replays_elsewhere(runtime: &str) {
     shim.ok("kv/range", json!({"key": "YQ=="}));
     let login = json!({"name": "root", "password": PASSWORD});
     let token = shim.ok("auth/authenticate", login)["token"].clone();
+    shim.ask(json!({"cancel": watch}));
+    assert_eq!(shim.next(&watch)["end"]["reason"], "canceled");
     shim.end();
 
     let recording = std::fs::read_to_string(&path).unwrap();

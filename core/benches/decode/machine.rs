@@ -11,37 +11,81 @@ use etcd_core::Range;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
+use etcd_core::trace::Recorded;
+use etcd_core::trace::Recording;
 
 use crate::data;
 use crate::peers::PIECE;
 
 const NOW: Instant = Instant::ZERO;
 
-fn client() -> Client {
-    Client::new(
-        Config::new(["http://127.0.0.1:2379"]).expect("an endpoint"),
-        1,
-        NOW,
-    )
+fn config() -> Config {
+    Config::new(["http://127.0.0.1:2379"]).expect("an endpoint")
 }
 
+fn client() -> Client {
+    Client::new(config(), 1, NOW)
+}
+
+/// What a driver may hold: the client, or one that can be recorded.
+pub(crate) trait Machine {
+    fn call(&mut self, call: impl Call);
+    fn poll_output(&mut self) -> Option<Output>;
+    fn unsent(&self, conn: ConnId) -> usize;
+    fn connected(&mut self, conn: ConnId);
+    fn written(&mut self, conn: ConnId, len: usize);
+    fn received(&mut self, conn: ConnId, bytes: &[u8]);
+}
+
+macro_rules! machine {
+    ($($machine:ident),*) => {$(
+        impl Machine for $machine {
+            fn call(&mut self, call: impl Call) {
+                Self::call(self, NOW, call);
+            }
+
+            fn poll_output(&mut self) -> Option<Output> {
+                Self::poll_output(self)
+            }
+
+            fn unsent(&self, conn: ConnId) -> usize {
+                self.transmit(conn).len()
+            }
+
+            fn connected(&mut self, conn: ConnId) {
+                self.handle_connected(NOW, conn);
+            }
+
+            fn written(&mut self, conn: ConnId, len: usize) {
+                self.handle_written(NOW, conn, len);
+            }
+
+            fn received(&mut self, conn: ConnId, bytes: &[u8]) {
+                self.handle_received(NOW, conn, bytes);
+            }
+        }
+    )*};
+}
+
+machine!(Client, Recorded);
+
 /// Opens the connection the client asks for.
-fn connect(client: &mut Client) -> ConnId {
+fn connect(client: &mut impl Machine) -> ConnId {
     let Some(Output::Connect { conn, .. }) = client.poll_output() else {
         panic!("a connection is asked for first");
     };
-    client.handle_connected(NOW, conn);
+    client.connected(conn);
     conn
 }
 
 /// Takes every output; how many calls were answered well.
-fn drain(client: &mut Client) -> usize {
+fn drain(client: &mut impl Machine) -> usize {
     let mut answered = 0;
     while let Some(output) = client.poll_output() {
         match output {
             Output::Transmit(conn) => {
-                let len = client.transmit(conn).len();
-                client.handle_written(NOW, conn, len);
+                let len = client.unsent(conn);
+                client.written(conn, len);
             }
             Output::Event(Event::Answered { result, .. }) => {
                 answered += usize::from(result.is_ok())
@@ -54,27 +98,49 @@ fn drain(client: &mut Client) -> usize {
 }
 
 /// A client with one connection for calls.
-pub(crate) struct Calling {
-    client: Client,
+pub(crate) struct Calling<M> {
+    client: M,
     conn: ConnId,
 }
 
-impl Calling {
+impl Calling<Client> {
     pub(crate) fn new() -> Self {
-        let mut client = client();
-        client.call(NOW, Range::key("k"));
+        Self::with(client())
+    }
+}
+
+impl Calling<Recorded> {
+    /// One that can be recorded, and is or is not.
+    pub(crate) fn recorded(records: bool) -> Self {
+        let mut client = Recorded::new(config(), 1, NOW);
+        if records {
+            let recording = Recording::new().with_max_bytes(u64::MAX);
+            client.record(recording).expect("it is new");
+        }
+        Self::with(client)
+    }
+
+    /// Takes the log, as a driver does.
+    pub(crate) fn take_log(&mut self) -> usize {
+        self.client.take_log().len()
+    }
+}
+
+impl<M: Machine> Calling<M> {
+    fn with(mut client: M) -> Self {
+        client.call(Range::key("k"));
         let conn = connect(&mut client);
         drain(&mut client);
-        client.handle_received(NOW, conn, &data::answer(&data::put_json()));
+        client.received(conn, &data::answer(&data::put_json()));
         assert_eq!(drain(&mut client), 1, "the first call is answered");
         Self { client, conn }
     }
 
     /// One call and its answer.
     pub(crate) fn call(&mut self, call: impl Call, answer: &[u8]) -> usize {
-        self.client.call(NOW, call);
+        self.client.call(call);
         drain(&mut self.client);
-        self.client.handle_received(NOW, self.conn, answer);
+        self.client.received(self.conn, answer);
         let answered = drain(&mut self.client);
         assert_eq!(answered, 1, "one call, one answer");
         answered

@@ -136,16 +136,21 @@ fn rounds(table: &Table) {
     let put = data::answer(&data::put_json());
     let get = data::answer(&data::range_json(&kvs));
     let (mut putting, mut getting) = (machine::Calling::new(), machine::Calling::new());
-    let round = |calling: &mut machine::Calling| {
-        let put_call = Put::new(kv.key.clone(), kv.value.clone());
-        calling.call(put_call, &put)
-    };
+    let mut recordable = machine::Calling::recorded(false);
+    let mut recorded = machine::Calling::recorded(true);
+    let put_call = || Put::new(kv.key.clone(), kv.value.clone());
     table.row(
         "put round, 100 B",
         "call",
         1,
         put.len(),
-        &mut [Way::new("etcd-core, machine", || round(&mut putting))],
+        &mut [
+            Way::new("etcd-core, machine", || putting.call(put_call(), &put)),
+            Way::new("could be recorded", || recordable.call(put_call(), &put)),
+            Way::new("recorded", || {
+                recorded.call(put_call(), &put) + recorded.take_log()
+            }),
+        ],
     );
     table.row(
         "get round, 100 B",

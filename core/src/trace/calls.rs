@@ -47,9 +47,11 @@ pub(super) fn name<C: Call>() -> String {
         return name;
     }
     // It refuses an answer without operations: one of `guarded`.
-    let mut put = TxnResponse::default();
-    put.succeeded = true;
-    put.responses = vec![api::TxnOpResponse::Put(api::PutResponse::default())];
+    let put = TxnResponse {
+        succeeded: true,
+        responses: vec![api::TxnOpResponse::Put(api::PutResponse::default())],
+        ..TxnResponse::default()
+    };
     match C::accepts(&Response::Txn(put)) {
         true => format!("{name}/{PUT}"),
         false => format!("{name}/{DELETE}"),
@@ -213,7 +215,7 @@ impl<C: Call> Call for As<C> {
 }
 
 /// A transaction that wants the answer of one of `guarded`.
-macro_rules! guarded {
+macro_rules! wanting {
     ($name:ident like $guarded:ident) => {
         #[derive(Deserialize)]
         #[serde(transparent)]
@@ -249,8 +251,8 @@ macro_rules! guarded {
     };
 }
 
-guarded!(GuardedPut like PutIfAbsent);
-guarded!(GuardedDelete like DeleteIfUnchanged);
+wanting!(GuardedPut like PutIfAbsent);
+wanting!(GuardedDelete like DeleteIfUnchanged);
 
 #[cfg(test)]
 mod tests {

@@ -160,9 +160,11 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
             log.output(format_args!("watch {id} created {revision}"));
         }
         Some(WatchEvent::Batch(batch)) => {
-            let mut frame = WatchResponse::default();
-            frame.header = batch.header;
-            frame.events.clone_from(&batch.events);
+            let frame = WatchResponse {
+                header: batch.header,
+                events: batch.events.clone(),
+                ..WatchResponse::default()
+            };
             let what = format_args!("watch {id} events {}", batch.revision);
             log.output_json(what, &json(&frame));
         }

@@ -251,11 +251,6 @@ impl Recorded {
     pub const fn client(&self) -> &Client {
         &self.client
     }
-
-    /// How many inputs and outputs were written.
-    pub(super) fn counts(&self) -> (u64, u64) {
-        self.log.as_ref().map_or((0, 0), |log| log.counts())
-    }
 }
 
 /// Commands.

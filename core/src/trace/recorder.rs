@@ -168,15 +168,11 @@ impl Recorder {
         self.is_full
     }
 
-    pub(super) const fn counts(&self) -> (u64, u64) {
-        (self.inputs, self.outputs)
-    }
-
     pub(super) fn take(&mut self) -> Vec<u8> {
         mem::take(&mut self.log)
     }
 
-    pub(super) const fn has_lines(&self) -> bool {
+    pub(super) fn has_lines(&self) -> bool {
         !self.log.is_empty()
     }
 
@@ -212,7 +208,7 @@ impl Recorder {
 
     /// Writes the last line: this is all there was.
     pub(super) fn finish(&mut self) {
-        let (inputs, outputs) = self.counts();
+        let (inputs, outputs) = (self.inputs, self.outputs);
         self.line(|line, _| {
             line.extend_from_slice(format!("end {inputs} {outputs}").as_bytes());
         });

@@ -207,7 +207,7 @@ pub struct Replayer<'a> {
     client: Recorded,
     /// The lines before the next one.
     before: VecDeque<String>,
-    is_complete: bool,
+    replayed: Replayed,
     is_over: bool,
 }
 
@@ -315,7 +315,7 @@ impl<'a> Replayer<'a> {
             lines,
             client,
             before: VecDeque::new(),
-            is_complete: false,
+            replayed: Replayed::default(),
             is_over: false,
         })
     }
@@ -391,13 +391,8 @@ impl<'a> Replayer<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn replayed(&self) -> Replayed {
-        let (inputs, outputs) = self.client.counts();
-        Replayed {
-            inputs,
-            outputs,
-            is_complete: self.is_complete,
-        }
+    pub const fn replayed(&self) -> Replayed {
+        self.replayed
     }
 
     fn try_step(&mut self) -> Result<bool, ReplayError> {
@@ -427,7 +422,7 @@ impl<'a> Replayer<'a> {
         }
         self.compare(line, first)?;
         if text.starts_with("end ") {
-            self.is_complete = true;
+            self.replayed.is_complete = true;
             return self.end();
         }
         for more in got.filter(|more| !more.is_empty()) {
@@ -459,6 +454,11 @@ impl<'a> Replayer<'a> {
                 got: String::from_utf8_lossy(got).into_owned(),
                 before: self.before.iter().cloned().collect(),
             })));
+        }
+        match got.first() {
+            Some(b'>') => self.replayed.inputs += 1,
+            Some(b'<') => self.replayed.outputs += 1,
+            _ => {}
         }
         if self.before.len() >= CONTEXT {
             self.before.pop_front();

@@ -214,16 +214,13 @@ enum Part {
 impl Requests {
     fn mask(&mut self, mut bytes: &mut [u8], secrets: &Secrets) {
         while !bytes.is_empty() {
-            let left = match &mut self.part {
-                Part::Body { left } | Part::Chunk { left } => left,
-                _ => {
-                    let Some((byte, rest)) = bytes.split_first_mut() else {
-                        return;
-                    };
-                    *byte = self.framing(*byte, secrets);
-                    bytes = rest;
-                    continue;
-                }
+            let (Part::Body { left } | Part::Chunk { left }) = &mut self.part else {
+                let Some((byte, rest)) = bytes.split_first_mut() else {
+                    return;
+                };
+                *byte = self.framing(*byte, secrets);
+                bytes = rest;
+                continue;
             };
             let (data, rest) = bytes.split_at_mut(bytes.len().min(*left));
             *left -= data.len();
