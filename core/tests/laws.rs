@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use etcd_core::CallId;
 use etcd_core::CallOptions;
-use etcd_core::Client;
 use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Credentials;
@@ -32,6 +31,8 @@ use etcd_core::StreamId;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
+use etcd_core::trace;
+use etcd_core::trace::Recorded;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use support::Peer;
@@ -174,7 +175,7 @@ fn config(seed: u64) -> Config {
 
 /// A client and everything that came out of it.
 struct Run {
-    client: Client,
+    client: Recorded,
     outputs: Vec<Output>,
     calls: Vec<CallId>,
     /// What was read of watches, in the order it was read.
@@ -186,7 +187,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         Self {
-            client: Client::new(config(seed), seed, Instant::ZERO),
+            client: Recorded::new(config(seed), seed, Instant::ZERO),
             outputs: Vec::new(),
             calls: Vec::new(),
             given: Vec::new(),
@@ -750,6 +751,27 @@ proptest! {
         prop_assert_eq!(&play.run.outputs, &again.outputs);
         prop_assert_eq!(&play.run.given, &again.given);
         prop_assert_eq!(play.run.client.stats(), again.client.stats());
+    }
+
+    #[test]
+    fn what_is_recorded_replays_the_same(plan in hostile_plan(), seed in any::<u64>()) {
+        let play = Play::of(&plan, seed).end();
+        let mut run = Run::new(seed);
+        let mut recording = trace::Recording::new();
+        if seed % 2 == 0 {
+            recording = recording.with_secret_prefix("k");
+        }
+        run.client.record(recording).expect("it is new");
+        for (now, input) in &play.recording {
+            run.put_in(*now, input);
+            run.drain();
+        }
+        prop_assert_eq!(&play.run.outputs, &run.outputs, "recording changes nothing");
+        run.client.finish_log();
+        match trace::replay(&run.client.take_log()) {
+            Ok(replayed) => prop_assert!(replayed.is_complete),
+            Err(error) => prop_assert!(false, "{}", error),
+        }
     }
 
     #[test]

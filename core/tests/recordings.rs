@@ -27,8 +27,10 @@ use etcd_core::trace::Recorded;
 use etcd_core::trace::Recording;
 use etcd_core::trace::ReplayError;
 use etcd_core::trace::Replayer;
+use support::STREAM_HEAD;
 use support::World;
 use support::answer;
+use support::chunk;
 
 /// A life with something of everything: logins, calls, a watch across a lost connection, back-pressure,
 /// a snapshot, an election, deadlines.
@@ -349,6 +351,45 @@ fn secrets_are_hidden_wherever_answers_are_cut() {
 }
 
 #[test]
+fn secrets_are_hidden_wherever_streams_are_cut() {
+    let value = "v4lue-to-hide";
+    let kv = format!(
+        r#"{{"key":"{}","mod_revision":"7","value":"{}"}}"#,
+        STANDARD.encode("/secret/a"),
+        STANDARD.encode(value)
+    );
+    // In chunks whose borders are inside of the value, too.
+    let frame = format!(
+        "{{\"result\":{{\"header\":{{\"revision\":\"7\"}},\"watch_id\":\"1\",\"events\":[{{\"kv\":{kv},\"prev_kv\":{kv}}}]}}}}\n"
+    );
+    let created = r#"{"result":{"header":{"revision":"5"},"watch_id":"1","created":true}}"#;
+    let (front, back) = frame.split_at(frame.find("djRs").expect("base64") + 5);
+    let bytes = [STREAM_HEAD, &chunk(created), &chunk(front), &chunk(back)].concat();
+    for at in 0..=bytes.len() {
+        let recording = Recording::new().with_secret_prefix("/secret/");
+        let mut client = Recorded::new(Config::new(["a"]).unwrap(), 1, Instant::ZERO);
+        client.record(recording).unwrap();
+        let watch = client.watch(Instant::ZERO, Watch::prefix("/secret/"));
+        let Some(Output::Connect { conn, .. }) = client.poll_output() else {
+            panic!("a connection")
+        };
+        client.handle_connected(Instant::ZERO, conn);
+        flush(&mut client, conn);
+        client.handle_received(Instant::ZERO, conn, &bytes.as_bytes()[..at]);
+        client.handle_received(Instant::ZERO, conn, &bytes.as_bytes()[at..]);
+        while client.poll_watch(watch).is_some() {}
+        let log = finished(&mut client);
+        assert!(log.contains("< watch 1 events 7 {"), "{log}");
+        hides(&log.replace("\n> 0 received 1 ", ""), value);
+        // The borders of the chunks are gone as well.
+        hides(
+            &log.replace("\n> 0 received 1 ", "").replace("\\r\\n", ""),
+            value,
+        );
+    }
+}
+
+#[test]
 fn secrets_are_hidden_wherever_requests_are_cut() {
     for len in [1, 2, 3, 7, 50, 1 << 20] {
         let mut config = Config::new(["a"]).unwrap();
@@ -386,7 +427,7 @@ fn secrets_are_hidden_wherever_requests_are_cut() {
             for text in [
                 "x-api-key: xxxxxxxxxxxxxxxx\\r\\n",
                 "authorization: xxxxxxxxxxx\\r\\n",
-                r#""password":"xxxxxxxxx""#,
+                r#""password":"xxxxxxxxxx""#,
                 r#""key":"L3NlY3JldC94","value":"AAAA"#,
                 r#"{"user":"u","password":"xxxxxxxxxxxxxxxx"}"#,
             ] {

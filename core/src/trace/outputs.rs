@@ -119,7 +119,7 @@ pub(super) fn output(log: &mut Recorder, output: Option<&Output>, due: Option<In
             Some(due) => log.nothing(format_args!("none until {}", due.as_nanos())),
         },
         Some(Output::Connect { conn, endpoint }) => {
-            log.open(*conn);
+            log.order(*conn);
             log.output(format_args!("connect {} {endpoint}", conn.get()));
         }
         Some(Output::Transmit(conn)) => log.output(format_args!("transmit {}", conn.get())),

@@ -464,7 +464,10 @@ impl Recorded {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_connected(&mut self, now: Instant, conn: ConnId) {
-        self.tell(|log| log.input(now, format_args!("connected {}", conn.get())));
+        self.tell(|log| {
+            log.input(now, format_args!("connected {}", conn.get()));
+            log.open(conn);
+        });
         self.client.handle_connected(now, conn);
     }
 

@@ -111,8 +111,8 @@ impl Recording {
 pub(super) struct Recorder {
     secrets: Secrets,
     http: HttpLimits,
-    /// Both directions of every connection that is not closed.
-    conns: BTreeMap<ConnId, Conversation>,
+    /// Both directions of every connection that was ordered and is not closed, once it is open.
+    conns: BTreeMap<ConnId, Option<Conversation>>,
     /// Lines that nobody has taken yet.
     log: Vec<u8>,
     /// All bytes so far, and their bound.
@@ -232,9 +232,9 @@ impl Recorder {
         }
         let mut masked = bytes.to_vec();
         match self.conns.get_mut(&conn) {
-            Some(talk) => talk.mask_received(&mut masked, &self.secrets),
-            // They come late, and nobody looks at them.
-            None => masked.fill(b'x'),
+            Some(Some(talk)) => talk.mask_received(&mut masked, &self.secrets),
+            // They come too early or too late, and nobody looks at them.
+            Some(None) | None => masked.fill(b'x'),
         }
         self.input_with(now, format_args!("received {}", conn.get()), |line, _| {
             write_bytes(&masked, line);
@@ -276,8 +276,8 @@ impl Recorder {
         }
         let mut masked = bytes.to_vec();
         match self.conns.get_mut(&conn) {
-            Some(talk) => talk.mask_sent(&mut masked, &self.secrets),
-            None => masked.fill(b'x'),
+            Some(Some(talk)) => talk.mask_sent(&mut masked, &self.secrets),
+            Some(None) | None => masked.fill(b'x'),
         }
         self.output_with(format_args!("sent {}", conn.get()), |line, _| {
             write_bytes(&masked, line);
@@ -311,11 +311,17 @@ impl Recorder {
         self.outputs += u64::from(told);
     }
 
-    /// A connection is to be opened: what is said on it has a beginning.
-    pub(super) fn open(&mut self, conn: ConnId) {
+    /// A connection is to be opened.
+    pub(super) fn order(&mut self, conn: ConnId) {
         if !self.is_over {
-            let talk = Conversation::new(self.http.clone());
-            self.conns.insert(conn, talk);
+            self.conns.insert(conn, None);
+        }
+    }
+
+    /// A connection is open: what is said on it begins.
+    pub(super) fn open(&mut self, conn: ConnId) {
+        if let Some(talk @ None) = self.conns.get_mut(&conn) {
+            *talk = Some(Conversation::new(self.http.clone()));
         }
     }
 

@@ -5,8 +5,8 @@
 //! there is none, and there are prefixes at all, it is taken for secret. Nothing is kept of strings
 //! but as much of a name or a key as has to be compared.
 //!
-//! Base64 with escaped characters in it, which no etcd sends, is replaced as well, but the replay may
-//! find it of another length.
+//! Escapes inside of tokens and base64, which no etcd sends, stay escapes of one character; padding that
+//! is escaped is not known as such.
 
 use base64_simd::STANDARD;
 
@@ -36,6 +36,9 @@ pub(in crate::trace) struct JsonMask {
     kept: Vec<u8>,
     /// Whether more came than is kept.
     is_longer: bool,
+    /// Of base64: how many letters came of a group of four, and what the last of them stands for.
+    sextets: u8,
+    last_sextet: u8,
 }
 
 /// What is known of the values in one object.
@@ -124,6 +127,7 @@ impl JsonMask {
     fn begin_string(&mut self, secrets: &Secrets) -> Role {
         self.kept.clear();
         self.is_longer = false;
+        (self.sextets, self.last_sextet) = (0, 0);
         if !self.is_value {
             return Role::Name;
         }
@@ -148,6 +152,7 @@ impl JsonMask {
     }
 
     fn inside(&mut self, byte: u8, role: Role, secrets: &Secrets) -> u8 {
+        let before = self.escape;
         match self.escape {
             Escape::No if byte == b'"' => {
                 self.string = None;
@@ -182,14 +187,44 @@ impl JsonMask {
                 }
             }
         }
-        match (role, byte) {
-            (Role::Name | Role::Key(_) | Role::Plain, _)
-            | (Role::Token, b'.')
-            | (Role::Base64, b'=') => byte,
-            // A token that no header can carry stays one.
-            (Role::Token, b' ' | 0x80..) => b' ',
-            (Role::Text | Role::Token, _) => b'x',
-            (Role::Base64, _) => b'A',
+        self.replaced(byte, role, before)
+    }
+
+    /// What stands for a byte of a string. What is no text of its kind stays none, so that whoever
+    /// reads it refuses it in the replay as well.
+    fn replaced(&mut self, byte: u8, role: Role, before: Escape) -> u8 {
+        let letter = match role {
+            Role::Name | Role::Key(_) | Role::Plain => return byte,
+            // Only we send these, and they are what they should be.
+            Role::Text if byte.is_ascii_control() => return byte,
+            Role::Text => return b'x',
+            Role::Token => b"0078",
+            Role::Base64 => b"0041",
+        };
+        match (before, role) {
+            (Escape::Hex { digits, .. }, _) if byte.is_ascii_hexdigit() => {
+                letter[usize::from(digits)]
+            }
+            (Escape::Hex { .. } | Escape::Begun, _) => byte,
+            (Escape::No, _) if byte == b'\\' || byte.is_ascii_control() || byte >= 0x80 => byte,
+            (Escape::No, Role::Token) => match byte {
+                b'.' | b' ' => byte,
+                _ => b'x',
+            },
+            (Escape::No, _) => match sextet(byte) {
+                Some(value) => {
+                    self.last_sextet = value;
+                    self.sextets = (self.sextets + 1) % 4;
+                    b'A'
+                }
+                // The bits that padding leaves over have to be zeros.
+                None if byte == b'=' => match (self.sextets, self.last_sextet) {
+                    (2, last) if last & 15 != 0 => b'!',
+                    (3, last) if last & 3 != 0 => b'!',
+                    _ => byte,
+                },
+                None => b'!',
+            },
         }
     }
 
@@ -227,9 +262,8 @@ impl JsonMask {
                 };
             }
             Role::Key(member) => {
-                // Cut after whole groups of four, which can be read by themselves.
-                let whole = self.kept.len() - self.kept.len() % 4;
-                let key = STANDARD.decode_to_vec(&self.kept[..whole]).ok();
+                // Of a longer one groups of four are kept, which can be read by themselves.
+                let key = STANDARD.decode_to_vec(&self.kept).ok();
                 let is_secret = key.is_none_or(|key| match member {
                     Member::Name => secrets.has_name(&key),
                     _ => secrets.has_key(&key),
@@ -244,6 +278,18 @@ impl JsonMask {
             _ => {}
         }
         self.kept.clear();
+    }
+}
+
+/// What a letter of base64 stands for.
+const fn sextet(letter: u8) -> Option<u8> {
+    match letter {
+        b'A'..=b'Z' => Some(letter - b'A'),
+        b'a'..=b'z' => Some(letter - b'a' + 26),
+        b'0'..=b'9' => Some(letter - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
     }
 }
 
@@ -284,7 +330,12 @@ mod tests {
                 r#"{"token":"abc.7","p\u0061ssword":"x1","tokens":"t"}"#,
                 r#"{"token":"xxx.x","p\u0061ssword":"xx","tokens":"t"}"#,
             ),
-            (r#"{"token":"a bé"}"#, r#"{"token":"x x  "}"#),
+            (r#"{"token":"a bé\u0041\n"}"#, r#"{"token":"x xé\u0078\n"}"#),
+            // What is no base64 stays none.
+            (
+                r#"{"blob":"Zm9v?","blob":"Zh==","blob":"Zm9=","blob":"Zg==","blob":"Z\/\u0042\u00g0"}"#,
+                r#"{"blob":"AAAA!","blob":"AA!!","blob":"AAA!","blob":"AA==","blob":"A\/\u0041\u00g1"}"#,
+            ),
             (
                 r#"{"a":["password","b"],"password":7,"c":"password"}"#,
                 r#"{"a":["password","b"],"password":7,"c":"password"}"#,
@@ -345,7 +396,11 @@ mod tests {
             // What is no base64 cannot be compared.
             (
                 r#"{"key":"!","key":"L3Qv","value":"Zm8="}"#,
-                r#"{"key":"!","key":"L3Qv","value":"Zm8="}"#,
+                r#"{"key":"!","key":"L3Qv","value":"AAA="}"#,
+            ),
+            (
+                r#"{"key":"L3QvYQ","value":"Zm8="}"#,
+                r#"{"key":"L3QvYQ","value":"AAA="}"#,
             ),
             (
                 r#"{"key":"!!!!","value":"Zm8="}"#,
