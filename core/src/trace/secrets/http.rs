@@ -13,6 +13,9 @@ use crate::codec::http1::RequestMethod;
 /// A longer name of a header is nobody's that may be read by all.
 const NAME_BYTES: usize = 64;
 
+/// What an answer begins with.
+const HTTP: &[u8] = b"HTTP/";
+
 /// Both directions of a connection.
 #[derive(Debug)]
 pub(in crate::trace) struct Conversation {
@@ -55,6 +58,8 @@ impl Conversation {
 #[derive(Debug, Default)]
 struct Head {
     line: Line,
+    /// The first bytes of all, as many as tell that it is one.
+    begin: Vec<u8>,
     /// The beginning of the name of the header we are in.
     name: Vec<u8>,
     is_longer: bool,
@@ -82,7 +87,12 @@ impl Head {
             return byte;
         }
         match self.line {
-            Line::First => return byte,
+            Line::First => {
+                if self.begin.len() < HTTP.len() {
+                    self.begin.push(byte);
+                }
+                return byte;
+            }
             Line::Name if byte == b':' => self.line = Line::Colon,
             Line::Name => match self.name.len() < NAME_BYTES {
                 true => self.name.push(byte),
@@ -103,6 +113,12 @@ impl Head {
             }
         }
         byte
+    }
+
+    /// Whether it begins as an answer, with these bytes that come next.
+    fn is_http(&self, more: &[u8]) -> bool {
+        let begin = self.begin.iter().chain(more).take(HTTP.len());
+        begin.eq(HTTP.iter())
     }
 
     fn is_named(&self, name: &str) -> bool {
@@ -131,8 +147,10 @@ impl Answers {
             let Ok((used, item)) = self.reader.read(&copy[at..]) else {
                 self.is_lost = true;
                 // Why it was refused has to be seen in the replay as well.
+                let is_head =
+                    self.in_head && (!self.has_answered || self.head.is_http(&copy[at..]));
                 for byte in &mut bytes[at..] {
-                    *byte = match self.in_head && !self.has_answered {
+                    *byte = match is_head {
                         true => self.head.mask(*byte, secrets),
                         false => unreadable(*byte),
                     };
@@ -175,8 +193,10 @@ impl Answers {
 /// What stands for a byte where framing was lost, so that it is lost in the replay, too.
 const fn unreadable(byte: u8) -> u8 {
     match byte {
+        // The last chunk's size, behind which trailers may be what was wrong.
+        b'0' => byte,
         _ if byte.is_ascii_hexdigit() => b'1',
-        _ if byte.is_ascii_alphanumeric() || byte >= 0x80 => b'x',
+        _ if byte.is_ascii_alphanumeric() => b'x',
         _ => byte,
     }
 }
