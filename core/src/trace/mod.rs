@@ -36,6 +36,7 @@
 //! Names of users, keys, and what a server says in an error are no secrets here.
 
 mod calls;
+mod difference;
 mod outputs;
 mod recorded;
 mod recorder;
@@ -44,6 +45,7 @@ mod secrets;
 mod settings;
 mod text;
 
+pub use difference::{Difference, ReplayError, Replayed};
 pub use recorded::{LogStats, Recorded, TooLate};
 pub use recorder::Recording;
-pub use replay::{Difference, ReplayError, Replayed, Replayer, replay};
+pub use replay::{Replayer, replay};
