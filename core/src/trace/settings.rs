@@ -120,6 +120,8 @@ settings! {
     limits.revision_bytes,
     limits.json_depth,
     limits.watch_buffer_bytes,
+    limits.all_watch_buffers_bytes,
+    limits.connections,
     limits.calls,
     limits.waits,
     limits.watches,
