@@ -1,0 +1,6 @@
+//! A world in a seed for etcd clients: virtual time, a faulty network, an etcd in memory.
+mod rng;
+
+pub mod etcd;
+
+pub use rng::Rng;
