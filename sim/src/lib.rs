@@ -2,5 +2,6 @@
 mod rng;
 
 pub mod etcd;
+pub mod gateway;
 
 pub use rng::Rng;
