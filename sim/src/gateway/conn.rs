@@ -555,7 +555,12 @@ impl ServerConn {
     fn refuse(&mut self, fault: &Fault, asked: Asked) {
         let status = self.style.status(fault.code);
         let body = json::error(fault, &self.style);
-        let mut answer = Answer::new(status, Kind::Refusal, body);
+        // These two are made where the gateway waits, not by the server behind it.
+        let kind = match fault.code {
+            Code::DEADLINE_EXCEEDED | Code::CANCELED => Kind::Gateway,
+            _ => Kind::Refusal,
+        };
+        let mut answer = Answer::new(status, kind, body);
         if status == 401 && self.style.dialect == Dialect::V2 {
             answer.header = Some(("Www-Authenticate", fault.message.clone()));
         }

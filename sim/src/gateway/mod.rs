@@ -20,4 +20,3 @@ mod streaming;
 
 pub use conn::{ServerConn, ServerEvent, Slot};
 pub use dialect::Dialect;
-
