@@ -3,5 +3,6 @@ mod rng;
 
 pub mod check;
 pub mod etcd;
+pub mod gateway;
 
 pub use rng::Rng;
