@@ -4,5 +4,6 @@ mod rng;
 pub mod check;
 pub mod etcd;
 pub mod gateway;
+pub mod net;
 
 pub use rng::Rng;
