@@ -4,6 +4,7 @@
 //! bytes, no HTTP, no JSON and no connections: requests come in and replies go out typed (`port`), and
 //! the gateway (`crate::gateway`) makes bytes of them.
 
+pub mod auth;
 mod port;
 
 pub use port::{AskId, Fault, Meta, Reply, Request, StreamRequest};
