@@ -171,7 +171,7 @@ impl Link {
     /// Nothing goes wrong any more. What was swallowed is lost, so a black hole becomes a reset.
     pub(crate) fn calm(&mut self, now: Instant) {
         self.repeats = false;
-        let is_broken = self.up.calm() | self.down.calm();
+        let is_broken = self.up.calm(now) | self.down.calm(now);
         if is_broken {
             self.reset(now);
         }

@@ -42,6 +42,8 @@ pub(super) struct Pipe {
     mouth: Mouth,
     /// Whether the sender has more than the pipe took.
     is_blocked: bool,
+    /// Whether something was kept from the receiver that it was not told of.
+    is_hole: bool,
 }
 
 /// What becomes of what is sent.
@@ -96,6 +98,7 @@ impl Pipe {
             window: None,
             mouth: Mouth::Open,
             is_blocked: false,
+            is_hole: false,
         }
     }
 
@@ -161,6 +164,7 @@ impl Pipe {
                 Fault::HalfOpen { .. } => {
                     self.end(now, What::Vanish, rng);
                     self.mouth = Mouth::BlackHole(0);
+                    self.is_hole = true;
                 }
                 Fault::Delay { by, .. } => self.last = self.last.max(now) + by,
                 Fault::Drip {
@@ -311,6 +315,7 @@ impl Pipe {
     pub(super) fn swallow(&mut self) {
         if self.mouth == Mouth::Open {
             self.mouth = Mouth::BlackHole(0);
+            self.is_hole = true;
         }
     }
 
@@ -318,6 +323,7 @@ impl Pipe {
     pub(super) fn vanish(&mut self) {
         self.drop_all();
         self.mouth = Mouth::BlackHole(0);
+        self.is_hole = true;
     }
 
     /// Nothing comes out of it any more, not even what is under way.
@@ -333,12 +339,18 @@ impl Pipe {
         self.start = 0;
     }
 
-    /// Nothing is planned any more. Says whether bytes were swallowed.
-    pub(super) fn calm(&mut self) -> bool {
+    /// Nothing is planned any more, and what was made late comes now. Says whether bytes were
+    /// swallowed.
+    pub(super) fn calm(&mut self, now: Instant) -> bool {
+        let latest = now + self.shape.most_latency;
+        self.last = self.last.min(latest);
+        for piece in &mut self.pieces {
+            piece.due = piece.due.min(latest);
+        }
         self.plan.clear();
         (self.most_taken, self.most_piece, self.window) = (None, None, None);
         self.shape.bytes_per_second = self.rate;
-        let is_hole = matches!(self.mouth, Mouth::BlackHole(_));
+        let is_hole = core::mem::take(&mut self.is_hole);
         if is_hole {
             self.mouth = Mouth::Open;
         }
