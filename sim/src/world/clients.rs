@@ -522,29 +522,34 @@ impl State {
         self.history.add(self.now, client, what);
     }
 
-    /// Nobody waits for this call any more.
-    pub(super) fn forget_call(&mut self, client: usize, call: CallId) {
-        if let Some(CallSlot::Waiting(_)) = self.clients[client].calls.remove(&call) {
+    /// Nobody waits for this call any more. Who did is given back, to be dropped elsewhere: that may
+    /// run any code.
+    pub(super) fn forget_call(&mut self, client: usize, call: CallId) -> Option<CallSlot> {
+        let slot = self.clients[client].calls.remove(&call)?;
+        if matches!(slot, CallSlot::Waiting(_)) {
             self.visit(client, |host, now| host.core.cancel_call(now, call));
         }
+        Some(slot)
     }
 
     /// Nobody waits for this watch any more.
-    pub(super) fn forget_watch(&mut self, client: usize, watch: WatchId) {
+    pub(super) fn forget_watch(&mut self, client: usize, watch: WatchId) -> Option<Reader> {
         self.visit(client, |host, now| {
-            host.watches.remove(&watch);
+            let reader = host.watches.remove(&watch);
             host.core.cancel_watch(now, watch);
             // What it still had to deliver, its end included, is of no use to anybody.
             while host.core.poll_watch(watch).is_some() {}
-        });
+            reader
+        })
     }
 
     /// Nobody waits for this snapshot or observation any more.
-    pub(super) fn forget_stream(&mut self, client: usize, stream: StreamId) {
+    pub(super) fn forget_stream(&mut self, client: usize, stream: StreamId) -> Option<Reader> {
         self.visit(client, |host, now| {
-            host.streams.remove(&stream);
+            let reader = host.streams.remove(&stream);
             host.core.cancel_stream(now, stream);
             while host.core.poll_stream(stream).is_some() {}
-        });
+            reader
+        })
     }
 }

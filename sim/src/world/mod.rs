@@ -129,17 +129,21 @@ impl ClientLink {
     }
 
     pub(crate) fn forget_call(&self, call: etcd_core::CallId) {
-        visit(&self.state, |state| state.forget_call(self.client, call));
+        drop(visit(&self.state, |state| {
+            state.forget_call(self.client, call)
+        }));
     }
 
     pub(crate) fn forget_watch(&self, watch: etcd_core::WatchId) {
-        visit(&self.state, |state| state.forget_watch(self.client, watch));
+        drop(visit(&self.state, |state| {
+            state.forget_watch(self.client, watch)
+        }));
     }
 
     pub(crate) fn forget_stream(&self, stream: etcd_core::StreamId) {
-        visit(&self.state, |state| {
-            state.forget_stream(self.client, stream);
-        });
+        drop(visit(&self.state, |state| {
+            state.forget_stream(self.client, stream)
+        }));
     }
 
     pub(crate) const fn number(&self) -> usize {
@@ -386,7 +390,7 @@ impl World {
                 });
             }
             let waited = self.now() - woken;
-            if waited > self.patience.get() {
+            if waited > self.patience.get() && lock(&self.state).sleeps.is_empty() {
                 return Err(Stuck::Patience { waited, tasks });
             }
         }
