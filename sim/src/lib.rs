@@ -3,5 +3,6 @@ mod rng;
 
 pub mod etcd;
 pub mod gateway;
+pub mod serve;
 
 pub use rng::Rng;
