@@ -67,6 +67,22 @@ pub fn find_34() -> io::Result<PathBuf> {
     )))
 }
 
+/// This workspace's own simulated etcd, `etcd-sim`, built as it is now. It says it is the version that
+/// `SIM_ETCD_VERSION` names, or else one of its own choosing.
+pub fn sim() -> io::Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).args([
+        "build",
+        "--quiet",
+        "--package",
+        "etcd-sim",
+        "--bin",
+        "etcd-sim",
+    ]))?;
+    let built = folder().join("../debug/etcd-sim");
+    fs::canonicalize(&built)
+}
+
 /// What `etcd --version` says of itself, for instance `3.4.23`.
 pub fn version_of(binary: &Path) -> io::Result<String> {
     let output = quiet(binary).arg("--version").output()?;
