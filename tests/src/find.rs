@@ -71,14 +71,18 @@ pub fn find_34() -> io::Result<PathBuf> {
 /// `SIM_ETCD_VERSION` names, or else one of its own choosing.
 pub fn sim() -> io::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).args([
+    // The profile of the tests, which optimizes: large values are to be as quick as in a real one.
+    let build = [
         "build",
         "--quiet",
+        "--profile",
+        "test",
         "--package",
         "etcd-sim",
         "--bin",
         "etcd-sim",
-    ]))?;
+    ];
+    run(Command::new(cargo).args(build))?;
     let built = folder().join("../debug/etcd-sim");
     fs::canonicalize(&built)
 }
