@@ -6,6 +6,7 @@ pub mod check;
 pub mod etcd;
 pub mod gateway;
 pub mod net;
+pub mod serve;
 pub mod world;
 
 pub use client::{Client, Items, Observer, Pages, Snapshot, StreamHandle, WatchHandle, Watcher};

@@ -76,15 +76,15 @@ const SPECIAL: &[&str] = &[
 ];
 
 fn check_all(folder: &Path, version: &str, at_least: usize) {
-    let expected = fs::read(folder.join("expected.json")).unwrap();
-    let expected: Value = serde_json::from_slice(&expected).unwrap();
+    let expected = fs::read(folder.join("expected.json")).expect("expected.json");
+    let expected: Value = serde_json::from_slice(&expected).expect("JSON");
     let mut checked = 0;
     let mut wrong = Vec::new();
-    for (name, case) in expected["cases"].as_object().unwrap() {
+    for (name, case) in expected["cases"].as_object().expect("cases") {
         if SKIPPED.iter().any(|(skipped, _)| name.starts_with(skipped)) {
             continue;
         }
-        let answers = fs::read(folder.join(format!("{name}.http"))).unwrap();
+        let answers = fs::read(folder.join(format!("{name}.http"))).expect("bytes");
         let request = match fs::read(folder.join(format!("{name}.req"))) {
             Ok(request) => request,
             Err(_) if SPECIAL.iter().any(|special| name.starts_with(special)) => continue,
@@ -111,8 +111,8 @@ fn check_all(folder: &Path, version: &str, at_least: usize) {
 
 /// A request to the path of the case, for what the path takes.
 fn made_up(case: &Value, answers: &[u8]) -> Vec<u8> {
-    let path = case["paths"][0].as_str().unwrap();
-    let method = case["methods"][0].as_str().unwrap();
+    let path = case["paths"][0].as_str().expect("a text");
+    let method = case["methods"][0].as_str().expect("a text");
     let body = match path {
         "/v3/watch" => r#"{"create_request":{"key":"YQ=="}}"#,
         _ => "{}",
@@ -130,7 +130,7 @@ fn made_up(case: &Value, answers: &[u8]) -> Vec<u8> {
 
 /// What a connection sends if it is asked so, and if what it asks is answered as captured.
 fn replay(version: &str, request: &[u8], answers: &[u8], is_open: bool, step: usize) -> Vec<u8> {
-    let version: Version = version.parse().unwrap();
+    let version: Version = version.parse().expect("a version");
     let captured = parse(answers);
     let mut conn = ServerConn::new(&version);
     let mut sent = Vec::new();
@@ -184,7 +184,7 @@ fn parse(mut bytes: &[u8]) -> Vec<Captured> {
     }
     let mut answers: Vec<Captured> = Vec::new();
     loop {
-        let (used, item) = reader.read(bytes).unwrap();
+        let (used, item) = reader.read(bytes).expect("HTTP");
         bytes = &bytes[used..];
         match item {
             None => return answers,
@@ -193,8 +193,12 @@ fn parse(mut bytes: &[u8]) -> Vec<Captured> {
                 body: Vec::new(),
                 is_whole: false,
             }),
-            Some(Item::Data(data)) => answers.last_mut().unwrap().body.extend_from_slice(data),
-            Some(Item::End { .. }) => answers.last_mut().unwrap().is_whole = true,
+            Some(Item::Data(data)) => answers
+                .last_mut()
+                .expect("a head")
+                .body
+                .extend_from_slice(data),
+            Some(Item::End { .. }) => answers.last_mut().expect("a head").is_whole = true,
             Some(other) => panic!("{other:?}"),
         }
     }
@@ -293,7 +297,7 @@ fn difference(got: &[u8], wanted: &[u8]) -> String {
         format!("{text:?}")
     };
     let at = got.iter().zip(wanted).position(|(a, b)| a != b);
-    let at = at.unwrap_or(got.len().min(wanted.len()));
+    let at = at.unwrap_or_else(|| got.len().min(wanted.len()));
     let from = at.saturating_sub(60);
     format!(
         "  got    {}\n  wanted {}",

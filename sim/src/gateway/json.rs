@@ -3,7 +3,7 @@
 use core::fmt::Write;
 
 use etcd_core::{Response, WatchRequest};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
@@ -23,7 +23,12 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], dialect: Dialect) -> Result
         json => json,
     };
     let mut reader = serde_json::Deserializer::from_slice(json);
-    T::deserialize(&mut reader).map_err(|error| bad(json, &error, dialect))
+    T::deserialize(&mut reader).map_err(|error| {
+        // Servers find the end of the value first.
+        let mut whole = serde_json::Deserializer::from_slice(json);
+        let syntax = IgnoredAny::deserialize(&mut whole).err();
+        bad(json, &syntax.unwrap_or(error), dialect)
+    })
 }
 
 /// Reads a message of a watch stream. None if it is an object with nothing in it, which is ignored.
@@ -176,14 +181,10 @@ fn message(response: &Response) -> Vec<u8> {
         RoleGrantPermission RoleRevokePermission Lock Unlock Campaign Proclaim Leader Resign)
 }
 
-/// What every body is read as where only its being JSON matters.
-#[derive(Deserialize)]
-struct Anything {}
-
 /// Whether the body begins with a whole object, so that a server would go on though more was to come.
 pub(super) fn is_whole(body: &[u8]) -> bool {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    !body.trim_ascii().is_empty() && Anything::deserialize(&mut reader).is_ok()
+    !body.trim_ascii().is_empty() && IgnoredAny::deserialize(&mut reader).is_ok()
 }
 
 #[cfg(test)]
@@ -201,7 +202,9 @@ mod tests {
         let read = |body: &str| read::<etcd_core::Range>(body.as_bytes(), Dialect::V2);
         assert_eq!(read("").unwrap(), etcd_core::Range::default());
         assert_eq!(read(r#"{"limit":"3"} trailing"#).unwrap().limit, 3);
-        assert_eq!(read("{").unwrap_err().0, "unexpected EOF");
+        for cut in ["{", "[", r#"{"limit":"x""#] {
+            assert_eq!(read(cut).unwrap_err().0, "unexpected EOF");
+        }
         assert_eq!(
             read("key=foo").unwrap_err().0,
             "invalid character 'k' looking for beginning of value"

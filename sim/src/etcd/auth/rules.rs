@@ -19,6 +19,8 @@ pub(super) struct Rules {
     pub(super) names_watch_refusal: bool,
     /// Whether tokens are ignored while auth is off (from 3.4.28 and 3.5.10, gateway.md 13).
     pub(super) ignores_tokens_when_off: bool,
+    /// Whether the alarm call, too, gives the errors of the package inside as they are (3.4.23, not 3.5.1).
+    pub(super) passes_alarm_errors_on: bool,
     /// Whether a token sent with `authenticate` is ignored (from 3.5, gateway.md 13).
     pub(super) authenticates_without_token: bool,
     /// Whether asking for the keys of a lease needs the right to read them (from 3.4.26 and 3.5.9,
@@ -48,6 +50,7 @@ impl Rules {
             names_old_revision: since(22, 6, 0),
             names_watch_refusal: since(22, 6, 0),
             ignores_tokens_when_off: since(28, 10, 0),
+            passes_alarm_errors_on: line < (3, 5),
             authenticates_without_token: line >= (3, 5),
             guards_lease_keys: since(26, 9, 0),
             guards_all: since(42, 28, 9),

@@ -293,6 +293,9 @@ impl Cluster {
             let view = node.view(&self.setup, self.id);
             hub.notify(view, after, &mut self.replies);
             self.nodes[member].hub = hub;
+            if !self.services.is_empty() {
+                self.heed_revision(member, after);
+            }
         }
         if let Some(waiter) = waiter {
             self.finish(member, waiter, result);

@@ -10,6 +10,7 @@ mod node;
 mod raft;
 mod reads;
 mod requests;
+mod services;
 mod snapshot;
 mod streams;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use agree::{Log, Stuck};
 use expiry::Expiry;
 use node::Node;
 use requests::Pending;
+use services::Service;
 use streams::Stream;
 use timers::{Event, Timers};
 
@@ -81,6 +83,9 @@ pub struct Cluster {
     pending: BTreeMap<Waiter, Pending>,
     deadlines: BTreeSet<(Instant, Waiter)>,
     streams: BTreeMap<AskId, Stream>,
+    services: BTreeMap<u64, Service>,
+    /// How many services there ever were, for their names.
+    service_count: u64,
     replies: Out,
 }
 
@@ -89,6 +94,10 @@ pub struct Cluster {
 enum Waiter {
     /// An asker outside.
     Ask(AskId),
+    /// A lock or an election that a member sees to.
+    Service(u64),
+    /// The same, for the time its asker has.
+    Patience(u64),
     /// A stream whose renewals wait for a leader.
     Renewal(AskId),
 }
@@ -136,6 +145,8 @@ impl Cluster {
             pending: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             streams: BTreeMap::new(),
+            services: BTreeMap::new(),
+            service_count: 0,
             replies: VecDeque::new(),
         };
         cluster.elect();
@@ -153,7 +164,7 @@ impl Cluster {
     ) {
         self.run(now);
         if self.is_serving(member) {
-            self.begin(member, ask, meta, request);
+            self.begin(member, Waiter::Ask(ask), meta, request);
         }
     }
 
@@ -191,6 +202,7 @@ impl Cluster {
         self.run(now);
         self.drop_pending(Waiter::Ask(ask));
         self.drop_stream(ask);
+        self.dismiss(ask);
     }
 
     /// The next reply.

@@ -10,7 +10,7 @@ use super::{Cluster, Waiter};
 use crate::etcd::auth::AuthInfo;
 use crate::etcd::machine::fault;
 use crate::etcd::store::{check_request, writes};
-use crate::etcd::{AskId, Fault, Meta, Request};
+use crate::etcd::{Fault, Meta, Request};
 
 /// A request under way.
 #[derive(Debug)]
@@ -41,11 +41,15 @@ enum Stage {
 
 impl Cluster {
     /// A request came to a member that serves.
-    pub(super) fn begin(&mut self, member: usize, ask: AskId, meta: Meta, request: Request) {
-        let waiter = Waiter::Ask(ask);
+    pub(super) fn begin(&mut self, member: usize, waiter: Waiter, meta: Meta, request: Request) {
         if meta.require_leader && self.nodes[member].leader.is_none() {
             self.finish(member, waiter, Err(fault(Known::NoLeader)));
             return;
+        }
+        if let Waiter::Ask(ask) = waiter {
+            if self.serve(member, ask, &meta, &request) {
+                return;
+            }
         }
         if let Err(fault) = self.check(member, &request) {
             self.finish(member, waiter, Err(fault));
@@ -273,7 +277,8 @@ impl Cluster {
         }
         match waiter {
             Waiter::Ask(ask) => self.answer(ask, result),
-            Waiter::Renewal(_) => {}
+            Waiter::Service(id) => self.advance(id, result),
+            Waiter::Renewal(_) | Waiter::Patience(_) => {}
         }
     }
 
@@ -312,6 +317,7 @@ impl Cluster {
             self.drop_pending(waiter);
         }
         self.streams.retain(|_, stream| stream.member != member);
+        self.drop_services(member);
     }
 
     /// The first deadline has passed.
@@ -319,9 +325,10 @@ impl Cluster {
         let Some((_, waiter)) = self.deadlines.pop_first() else {
             return;
         };
-        if let Waiter::Renewal(ask) = waiter {
-            self.time_out_renewals(ask);
-            return;
+        match waiter {
+            Waiter::Renewal(ask) => return self.time_out_renewals(ask),
+            Waiter::Patience(service) => return self.lose_patience(service),
+            Waiter::Ask(_) | Waiter::Service(_) => {}
         }
         let Some(pending) = self.pending.remove(&waiter) else {
             return;

@@ -53,7 +53,10 @@ impl Cluster {
                 self.send_snapshot(member, ask, &meta);
                 return;
             }
-            StreamRequest::Observe(_) => return,
+            StreamRequest::Observe(request) => {
+                self.observe(member, ask, &meta, request);
+                return;
+            }
         };
         let is_watch = matches!(kind, Kind::Watch);
         let stream = Stream { member, meta, kind };

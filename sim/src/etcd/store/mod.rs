@@ -182,8 +182,11 @@ impl Store {
     }
 }
 
+/// From which key to which.
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
 /// The places of a range in an ordered map, none where it is empty. A map panics on an inverted one.
-fn bounds(range: &KeyRange) -> Option<(Bound<&[u8]>, Bound<&[u8]>)> {
+fn bounds(range: &KeyRange) -> Option<Bounds<'_>> {
     let (key, end) = (&range.key[..], &range.range_end[..]);
     match end {
         [] => Some((Bound::Included(key), Bound::Included(key))),
@@ -213,7 +216,7 @@ impl Writer<'_> {
     }
 
     /// The newest revision, which is the new one once something changed.
-    pub(super) const fn revision(&self) -> i64 {
+    pub(super) fn revision(&self) -> i64 {
         self.store.revision + if self.events.is_empty() { 0 } else { 1 }
     }
 

@@ -204,7 +204,7 @@ fn check_put_state(put: &Put, store: &Store, leases: &impl Kept) -> Result<(), R
 pub(in super::super) struct Path {
     succeeded: bool,
     /// Those of the transactions among the operations of the branch, in their order.
-    nested: Vec<Path>,
+    nested: Vec<Self>,
 }
 
 impl Path {

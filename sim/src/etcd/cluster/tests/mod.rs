@@ -3,5 +3,7 @@
 mod keys;
 mod leases;
 mod quorum;
+mod services;
 mod support;
+mod upkeep;
 mod watches;

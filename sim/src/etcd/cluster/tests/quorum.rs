@@ -34,8 +34,10 @@ fn without_a_quorum_only_serializable_reads_are_answered() {
     etcd.pass(secs(3));
     let read = etcd.ask(0, Range::key("k"));
     let write = etcd.ask(0, Put::new("k", "2"));
-    let mut meta = Meta::default();
-    meta.require_leader = true;
+    let meta = Meta {
+        require_leader: true,
+        ..Meta::default()
+    };
     let refused = etcd.ask_with(0, meta, Range::key("k"));
     let refused = etcd.outcome(refused).unwrap().unwrap_err();
     assert_eq!(refused.message, Known::NoLeader.message());
@@ -155,8 +157,10 @@ fn an_old_member_is_brought_up_by_a_snapshot() {
 fn the_asker_may_have_less_patience() {
     let mut etcd = Etcd::three();
     etcd.cluster.partition(etcd.now, &[]);
-    let mut meta = Meta::default();
-    meta.timeout = Some(millis(500));
+    let meta = Meta {
+        timeout: Some(millis(500)),
+        ..Meta::default()
+    };
     let read = etcd.ask_with(0, meta, Range::key("k"));
     etcd.pass(millis(500));
     let fault = etcd.outcome(read).unwrap().unwrap_err();

@@ -262,8 +262,10 @@ fn a_negative_start_is_refused_in_two_ways() {
 #[test]
 fn a_stream_that_needs_a_leader_ends_without_one() {
     let mut etcd = Etcd::three();
-    let mut meta = Meta::default();
-    meta.require_leader = true;
+    let meta = Meta {
+        require_leader: true,
+        ..Meta::default()
+    };
     let create = || StreamRequest::Watch(WatchRequest::Create(Watch::key("a")));
     let needs = etcd.stream(0, meta.clone(), create());
     let other = etcd.stream(0, Meta::default(), create());
@@ -274,7 +276,7 @@ fn a_stream_that_needs_a_leader_ends_without_one() {
     assert!(etcd.replies(needs).is_empty());
     etcd.pass(secs(3));
     let fault = Reply::Fault(crate::etcd::machine::fault(Known::NoLeader));
-    assert_eq!(etcd.replies(needs), [fault.clone()]);
+    assert_eq!(etcd.replies(needs), std::slice::from_ref(&fault));
     let late = etcd.stream(0, meta, create());
     assert_eq!(etcd.replies(late), [fault]);
     etcd.call(1, Put::new("a", "1")).unwrap();
