@@ -3,5 +3,7 @@ mod rng;
 
 pub mod check;
 pub mod etcd;
+pub mod gateway;
+pub mod net;
 
 pub use rng::Rng;
