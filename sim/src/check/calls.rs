@@ -4,6 +4,7 @@
 //! requests have to be told apart: writes with unique values, say. Calls that asked for the same are
 //! judged together.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -136,24 +137,33 @@ fn on_time(history: &History, told: &Told<'_>) -> Result<(), Violation> {
     let (Some(ended), Some(deadline)) = (&told.ended, told.deadline) else {
         return Ok(());
     };
+    let (mut due, mut latest) = (deadline, deadline);
+    for Event { at, client, what } in &history.events[told.started_at..ended.place] {
+        match what {
+            // A clock that jumps over the deadline brings it there.
+            What::Jumped { by } if *client == told.client => {
+                due = earlier(due, *by).max(*at);
+                latest = earlier(latest, *by).max(*at);
+            }
+            // Who stands still is told on waking.
+            What::Froze { time } if *client == told.client && *at + *time > latest => {
+                latest = *at + *time;
+            }
+            _ => {}
+        }
+    }
     let is_timeout = matches!(ended.result, Err(Error::Timeout { .. }));
-    if is_timeout && ended.at < deadline {
+    if is_timeout && ended.at < due {
         return Err(told.broken("G7", "its deadline passed before its time"));
     }
-    if ended.at <= deadline {
-        return Ok(());
+    if ended.at > latest {
+        return Err(told.broken("G7", "its outcome came after its deadline"));
     }
-    // Who sleeps through a deadline is told on waking.
-    let woke = |event: &Event| match event.what {
-        What::Slept { time } if event.client == told.client && event.at >= deadline => {
-            (event.at - deadline <= time).then_some(event.at)
-        }
-        _ => None,
-    };
-    match history.events[..ended.place].iter().find_map(woke) {
-        Some(woken) if ended.at <= woken => Ok(()),
-        _ => Err(told.broken("G7", "its outcome came after its deadline")),
-    }
+    Ok(())
+}
+
+fn earlier(at: Instant, by: Duration) -> Instant {
+    Instant::ZERO + (at - Instant::ZERO).saturating_sub(by)
 }
 
 /// What an outcome may not be, whatever the cluster did.

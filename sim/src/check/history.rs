@@ -128,9 +128,14 @@ pub enum What {
     },
     /// The client was shut down.
     ShutDown,
-    /// The client's process stood still until now, as if its machine had slept: what was due meanwhile
-    /// comes late and is not to be blamed for it.
-    Slept {
+    /// The client's clock jumps ahead by so much now, as when its machine wakes up: what would have
+    /// been due meanwhile is due at once.
+    Jumped {
+        /// By how much.
+        by: Duration,
+    },
+    /// The client's process stands still for so long from now on: what is due meanwhile comes late.
+    Froze {
         /// For how long.
         time: Duration,
     },
@@ -194,11 +199,6 @@ pub enum Changed {
         id: i64,
         /// How many seconds it lasts.
         ttl: i64,
-    },
-    /// A lease was renewed.
-    LeaseRenewed {
-        /// Its id.
-        id: i64,
     },
     /// A lease was revoked; the deletes of its keys are a change of their own, at the same place.
     LeaseRevoked {

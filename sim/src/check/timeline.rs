@@ -79,7 +79,7 @@ impl<'a> Timeline<'a> {
                 }
                 Changed::LeaseRevoked { id } => timeline.end_lease(*id, now, false),
                 Changed::LeaseExpired { id } => timeline.end_lease(*id, now, true),
-                Changed::LeaseRenewed { .. } | Changed::Other => {}
+                Changed::Other => {}
             }
             last = change.revision;
         }

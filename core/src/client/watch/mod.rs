@@ -12,6 +12,8 @@
 //!                                                              Ended ──its end polled──► gone
 //! ```
 
+#[cfg(feature = "planted")]
+mod planted;
 mod position;
 mod progress;
 mod watcher;
@@ -89,7 +91,10 @@ impl Client {
             None
         };
         let deadline = now + self.config.read_timeout;
-        self.watches.table.insert(id, Watcher::new(watch, deadline));
+        let watcher = Watcher::new(watch, deadline);
+        #[cfg(feature = "planted")]
+        let watcher = watcher.with_planted(self.config.planted);
+        self.watches.table.insert(id, watcher);
         self.timers.arm(deadline, Timer::WatchOpen(id));
         match end {
             Some(end) => self.end_watch(id, end),
@@ -118,6 +123,8 @@ impl Client {
             return;
         }
         watcher.clear();
+        #[cfg(feature = "planted")]
+        self.plant_cancel(now, watch);
         self.leave_watch_conn(now, watch);
         self.end_watch(watch, WatchEnd::Canceled);
         self.settle(now);
@@ -317,6 +324,11 @@ impl Client {
                 };
                 self.stats.events_dropped += watcher.handle_revision(header, events);
                 let limit = self.config.limits.watch_buffer_bytes;
+                #[cfg(feature = "planted")]
+                let limit = match self.config.planted {
+                    Some(crate::planted::Planted::UnboundedBuffer) => usize::MAX,
+                    _ => limit,
+                };
                 if !watcher.full && watcher.queued_bytes() > limit {
                     self.set_full(watch, true);
                 }
@@ -324,6 +336,8 @@ impl Client {
             }
             WireEvent::Progress { stream, revision } => {
                 let watch = watch_of(stream);
+                #[cfg(feature = "planted")]
+                self.plant_progress(revision);
                 if let Some(watcher) = self.watches.table.get_mut(&watch) {
                     watcher.handle_progress(revision);
                     self.tell_watch(watch);
@@ -381,6 +395,10 @@ impl Client {
             _ => false,
         };
         self.set_full_elsewhere(watch);
+        #[cfg(feature = "planted")]
+        let Some(next) = self.plant_compacted(watch, next, &why) else {
+            return self.wait_again(watch);
+        };
         match why {
             Ended::Compacted { compact_revision } => {
                 self.end_watch(
@@ -412,6 +430,10 @@ impl Client {
     pub(super) fn watches_lost(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         for stream in conn.wire.streams() {
             let watch = watch_of(stream);
+            #[cfg(feature = "planted")]
+            if self.plant_lost(watch, reason) {
+                continue;
+            }
             let again = matches!(reason, CloseReason::Status(status)
                 if self.watch_refused(now, watch, conn.endpoint, conn.token, status));
             match self.lasting(reason) {
@@ -534,6 +556,10 @@ impl Client {
             conn.full_streams -= 1;
         }
         let is_full = conn.full_streams > 0;
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::NeverResumed) && !is_full {
+            return;
+        }
         if conn.is_open() && was_full != is_full {
             let output = if is_full {
                 Output::Pause(id)

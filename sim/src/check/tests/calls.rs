@@ -182,17 +182,35 @@ fn an_answer_to_another_call_is_refused() {
 }
 
 #[test]
-fn a_late_outcome_is_refused_unless_its_client_slept() {
-    let mut script = Script::new();
-    let call = script.start(&put("a", "1"));
-    script.now = script.now + Duration::from_secs(2);
-    script.in_doubt(call);
-    script.breaks("G7");
-    let told = script.history.events.pop().unwrap();
-    let time = Duration::from_secs(2);
-    script.history.add(told.at, 0, What::Slept { time });
-    script.history.events.push(told);
-    script.is_fine();
+fn a_late_outcome_is_refused_unless_its_client_stood_still() {
+    for (time, fine) in [(2, true), (1, false)] {
+        let mut script = Script::new();
+        let call = script.start(&put("a", "1"));
+        let time = Duration::from_secs(time);
+        script.add(What::Froze { time });
+        script.now = script.now + Duration::from_millis(1_999);
+        script.in_doubt(call);
+        match fine {
+            true => drop(script.is_fine()),
+            false => script.breaks("G7"),
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_brings_the_deadline() {
+    for (by, fine) in [(997, true), (500, false)] {
+        let mut script = Script::new();
+        let call = script.start(&put("a", "1"));
+        let by = Duration::from_millis(by);
+        script.add(What::Jumped { by });
+        let (phase, applied) = (Phase::Answer, Applied::Maybe);
+        script.end(call, Err(Error::Timeout { phase, applied }));
+        match fine {
+            true => drop(script.is_fine()),
+            false => script.breaks("G7"),
+        }
+    }
 }
 
 #[test]
