@@ -1,14 +1,12 @@
 //! A program that keeps a configuration up to date, tested in a hundred faulty worlds.
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, sync::Mutex, time::Duration};
 
-use etcd_core::{EventKind, Range, Watch};
+use etcd_core::{EventKind, Range, Watch, bytes::Bytes};
 use etcd_sim::net::Faults;
 use etcd_sim::world::Between;
 use etcd_sim::{Client, World};
 
-type Copy = Arc<Mutex<BTreeMap<String, String>>>;
+type Copy = Arc<Mutex<BTreeMap<Bytes, Bytes>>>;
 
 /// The program: keeps a copy of everything under `/config/`, for ever.
 async fn follow(client: Client, copy: Copy) {
@@ -16,7 +14,7 @@ async fn follow(client: Client, copy: Copy) {
         let Ok(all) = client.get(Range::prefix("/config/")).await else {
             continue;
         };
-        let pairs = all.kvs.iter().map(|kv| (text(&kv.key), text(&kv.value)));
+        let pairs = all.kvs.into_iter().map(|kv| (kv.key, kv.value));
         *copy.lock().unwrap() = pairs.collect();
         let next = Watch::prefix("/config/").with_start_revision(all.header.revision + 1);
         let Ok(mut changes) = client.watch(next).await else {
@@ -26,16 +24,12 @@ async fn follow(client: Client, copy: Copy) {
             let mut copy = copy.lock().unwrap();
             for event in batch.events {
                 match event.kind {
-                    EventKind::Delete => copy.remove(&text(&event.kv.key)),
-                    _ => copy.insert(text(&event.kv.key), text(&event.kv.value)),
+                    EventKind::Delete => copy.remove(&event.kv.key),
+                    _ => copy.insert(event.kv.key, event.kv.value),
                 };
             }
         }
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]
@@ -48,15 +42,16 @@ fn the_copy_follows_in_a_hundred_faulty_worlds() {
         world.block_on(async {
             for number in 0..15 {
                 world.stop(number % 3);
-                let _ = writer.put(format!("/config/{}", number % 4), number.to_string()).await;
+                let key = format!("/config/{}", number % 4);
+                let _ = writer.put(key, number.to_string()).await;
                 world.start(number % 3);
                 world.sleep(Duration::from_millis(300)).await;
             }
             world.calm();
             world.sleep(Duration::from_secs(15)).await;
             let truth = writer.get(Range::prefix("/config/")).await.unwrap().kvs;
-            let truth = truth.iter().map(|kv| (text(&kv.key), text(&kv.value)));
-            assert_eq!(*copy.lock().unwrap(), truth.collect(), "seed {seed}");
+            let truth = truth.into_iter().map(|kv| (kv.key, kv.value)).collect();
+            assert_eq!(*copy.lock().unwrap(), truth, "seed {seed}");
         });
     }
 }

@@ -63,6 +63,22 @@ fn a_calm_world_reads_writes_watches_and_leases() {
 }
 
 #[test]
+fn locks_and_elections_work() {
+    let world = World::new(2);
+    let client = world.client();
+    world.block_on(async {
+        let lease = client.lease_grant(60).await.unwrap().id;
+        let mut observer = client.observe("el").await;
+        let elected = client.campaign("el", lease, "me").await.unwrap();
+        let leader = observer.next().await.unwrap().unwrap();
+        assert_eq!(&leader.kv.value[..], b"me");
+        client.resign(elected.leader).await.unwrap();
+        let lock = client.lock("l", lease).await.unwrap();
+        client.unlock(lock.key).await.unwrap();
+    });
+}
+
+#[test]
 fn a_snapshot_comes_whole() {
     let world = World::new(2);
     let client = world.client();

@@ -176,7 +176,7 @@ impl State {
         let at = self.now;
         self.clients[client].ahead += by;
         self.clients[client].armed = None;
-        self.history.add(at, client, What::Slept { time: by });
+        self.history.add(at, client, What::Jumped { by });
         self.arm_client(client);
     }
 
@@ -184,7 +184,7 @@ impl State {
     pub(super) fn freeze(&mut self, client: usize, time: Duration) {
         let until = self.now + time;
         self.clients[client].frozen = Some(until);
-        self.history.add(self.now, client, What::Slept { time });
+        self.history.add(self.now, client, What::Froze { time });
         self.queue.push(until, Due::Thaw(client));
     }
 
