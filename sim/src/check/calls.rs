@@ -194,7 +194,13 @@ fn own_words(told: &Told<'_>) -> Result<(), Violation> {
         return Err(told.broken("G1", "canceled, but by nobody"));
     }
     if error.applied() == Applied::No {
-        return Ok(());
+        // What a server said is certain only if it is in the table of certain answers (G3).
+        return match error.status() {
+            Some(status) if !is_read && status.applied() != Applied::No => {
+                Err(told.broken("G3", &format!("certain on no grounds: {error}")))
+            }
+            _ => Ok(()),
+        };
     }
     if is_read {
         return Err(told.broken("G2", "a read cannot have had an effect"));

@@ -47,7 +47,7 @@ impl Users {
         Self {
             clients,
             weights,
-            padding: if rng.one_in(3) { 8 << rng.below(9) } else { 8 },
+            padding: if rng.one_in(3) { 8 << rng.below(11) } else { 8 },
             next: 0,
             calls: Vec::new(),
             watches: Vec::new(),

@@ -29,7 +29,7 @@ impl Script {
         let clients: Vec<_> = (0..=rng.index(4))
             .map(|_| knobs(&setup, &mut rng))
             .collect();
-        let busy = rng.between(Duration::from_secs(2), Duration::from_secs(10));
+        let busy = rng.between(Duration::from_secs(2), Duration::from_secs(12));
         let mut lines = Vec::new();
         for act in trouble::at_first(&mut rng) {
             lines.push(line(Duration::ZERO, Order::Act(act)));
@@ -96,6 +96,9 @@ fn setup(rng: &mut Rng) -> Setup {
     }
     if rng.one_in(3) {
         setup = setup.with_snapshot_after(1 + rng.index(50));
+    }
+    if rng.one_in(16) {
+        setup = setup.with_quota_bytes(1_000 << rng.below(6));
     }
     let latency = ms(rng, 0, 30);
     let sync = ms(rng, 1, 200);

@@ -3,7 +3,10 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use etcd_core::{CallOptions, Compact, Config, Instant, Put, Range, Response, WatchEvent};
+use etcd_core::{
+    CallOptions, Compact, Config, Error, Instant, Known, Put, Range, Response, Status, WatchBatch,
+    WatchEvent,
+};
 
 use super::script::{ClientKnobs, Line, Order, Script};
 use crate::check::{Event, Evidence, History, Violation, What, check};
@@ -114,7 +117,7 @@ impl Player {
     }
 
     /// Nothing is wrong any more: everything ends or goes on.
-    fn go_on(&mut self, script: &Script) -> Result<(), Violation> {
+    fn go_on(&self, script: &Script) -> Result<(), Violation> {
         self.world.calm();
         // A watch on a connection whose other end is gone without a word does not find out by itself
         // (guarantee G20 is to come), so these connections are told.
@@ -124,7 +127,16 @@ impl Player {
                 .strike(Between::all(), NetFault::Reset { way, at });
         }
         for (&(client, _), &watch) in &self.watches {
+            let before = self.world.look(|history| history.events.len());
             self.world.set_pace(client, watch, Pace::AtOnce);
+            let held = self
+                .world
+                .look(|history| held(&history.events[before..], client, watch));
+            let most = script.clients[client].watch_buffer_bytes + script.window();
+            if held > most {
+                let text = format!("watch {watch}: {held} bytes were held, and {most} may be");
+                return Err(Violation::new("G17", self.world.now(), Some(client), text));
+            }
         }
         let calm = self.world.now() + PATIENCE;
         self.run_until(calm)?;
@@ -287,6 +299,31 @@ fn told(event: &Event) -> i64 {
     }
 }
 
+/// How many bytes of keys and values a watch told at once, without the largest revision: that one may
+/// have been taken in while the rest was already too much.
+fn held(events: &[Event], of: usize, watch: u64) -> usize {
+    let told = events.iter().filter_map(|event| match &event.what {
+        What::WatchTold {
+            watch: its,
+            event: WatchEvent::Batch(batch),
+        } if event.client == of && *its == watch => Some(batch),
+        _ => None,
+    });
+    let size = |batch: &WatchBatch| -> usize {
+        let kvs = batch.events.iter().map(|event| &event.kv);
+        kvs.map(|kv| kv.key.len() + kv.value.len()).sum()
+    };
+    let (sum, largest) = told.map(size).fold((0, 0), |(sum, largest), size| {
+        (sum + size, size.max(largest))
+    });
+    sum - largest
+}
+
+/// Whether a server is full, for which nobody can do anything.
+fn is_full(error: &Error) -> bool {
+    error.status().and_then(Status::known) == Some(Known::NoSpace)
+}
+
 /// These calls were answered.
 fn served(history: &History, asked: &[(usize, u64)]) -> Result<(), Violation> {
     let mut answers = BTreeMap::new();
@@ -300,6 +337,7 @@ fn served(history: &History, asked: &[(usize, u64)]) -> Result<(), Violation> {
         let broken = |at, text| Err(Violation::new("G60", at, Some(*client), text));
         match answers.get(&(*client, *call)) {
             Some((_, Ok(_))) => {}
+            Some((_, Err(error))) if is_full(error) => {}
             Some((at, Err(error))) => {
                 return broken(
                     *at,

@@ -7,6 +7,7 @@ use etcd_core::{Range, Watch};
 
 use crate::check::Asked;
 use crate::etcd::Setup;
+use crate::net::Shape;
 use crate::world::{Act, Pace};
 
 /// A run as data.
@@ -160,6 +161,15 @@ impl Since {
 }
 
 impl Script {
+    /// How many bytes can be under way on one connection.
+    pub(super) fn window(&self) -> usize {
+        let set = self.lines.iter().find_map(|line| match &line.order {
+            Order::Act(Act::Shape(_, shape)) => Some(shape.window),
+            _ => None,
+        });
+        set.unwrap_or_else(|| Shape::default().window)
+    }
+
     /// The script with these of its lines only, counted from 0.
     #[must_use]
     pub fn only(mut self, lines: &[usize]) -> Self {

@@ -48,7 +48,9 @@ pub(super) fn later(
     };
     for _ in 0..count {
         let at = rng.between(Duration::ZERO, busy);
-        let time = rng.between(Duration::from_millis(1), Duration::from_millis(4_000));
+        // Longer than a server waits for its quorum, now and then.
+        let most = if rng.one_in(5) { 9_000 } else { 3_000 };
+        let time = rng.between(Duration::from_millis(1), Duration::from_millis(most));
         let member = rng.index(setup.members);
         let client = rng.index(clients);
         let kind = only.unwrap_or_else(|| rng.below(KINDS));

@@ -3,7 +3,7 @@
 use core::mem;
 use core::task::Waker;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use etcd_core::{
     CallId, Client, ConnId, Endpoint, Error, Event, Instant, NetError, NetErrorKind, Output,
@@ -33,6 +33,8 @@ pub(super) struct ClientHost {
     pub(super) calls: BTreeMap<CallId, CallSlot>,
     /// Calls that were commanded by number, while they are under way.
     pub(super) numbered: BTreeMap<u64, CallId>,
+    /// All calls that ever were: a second outcome is written down, too.
+    pub(super) numbers: BTreeSet<u64>,
     /// Watches that have not told their end.
     pub(super) watches: BTreeMap<WatchId, Reader>,
     /// The same for snapshots and observations.
@@ -87,6 +89,7 @@ impl ClientHost {
             armed: None,
             calls: BTreeMap::new(),
             numbered: BTreeMap::new(),
+            numbers: BTreeSet::new(),
             watches: BTreeMap::new(),
             streams: BTreeMap::new(),
             deadlines,
@@ -432,8 +435,9 @@ impl State {
                     }
                 }
                 None => {
-                    if host.numbered.remove(&call.get()).is_some() {
-                        let call = call.get();
+                    let call = call.get();
+                    host.numbered.remove(&call);
+                    if host.numbers.contains(&call) {
                         self.add(client, What::CallEnded { call, result });
                     }
                 }

@@ -45,6 +45,7 @@ impl World {
             let given: Given = give(&mut host.core, now, asked.clone(), options);
             let call = given.call.get();
             host.numbered.insert(call, given.call);
+            host.numbers.insert(call);
             let usual = if given.is_read { read } else { write };
             let limit = own.or_else(|| (!given.waits).then_some(usual));
             let deadline = limit.map(|limit| at + limit);

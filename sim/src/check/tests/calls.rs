@@ -114,6 +114,21 @@ fn a_write_that_happens_after_it_was_said_not_to_is_refused() {
 }
 
 #[test]
+fn certainty_without_grounds_is_refused() {
+    let mut script = Script::new();
+    let call = script.start(&put("a", "1"));
+    let text = "etcdserver: mvcc: database space exceeded";
+    script.end(
+        call,
+        Err(Error::Etcd {
+            status: Status::new(Code::RESOURCE_EXHAUSTED, text),
+            applied: Applied::No,
+        }),
+    );
+    script.breaks("G3");
+}
+
+#[test]
 fn a_doubt_about_what_is_certain_is_refused() {
     let applied = Applied::Maybe;
     let refused = NetError::new(NetErrorKind::Refused, "refused");
