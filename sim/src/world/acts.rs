@@ -71,8 +71,9 @@ impl State {
             return;
         }
         self.members[member].health = Health::Running;
-        self.regroup(self.members[member].cluster);
+        // What it would have said comes before whatever it says from now on.
         self.release_replies(member);
+        self.regroup(self.members[member].cluster);
         for wire in 0..self.wires.len() {
             if self.wires[wire]
                 .as_ref()

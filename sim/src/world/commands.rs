@@ -54,6 +54,7 @@ impl World {
                 deadline,
             };
             state.add(client, started);
+            state.tell_frozen(client);
             state.drain_client(client);
             call
         })
