@@ -2,6 +2,8 @@
 
 use etcd_core::Version;
 
+use crate::etcd::setup::has_old_sort;
+
 /// What this version's server does, each named for what the newer ones do.
 #[derive(Clone, Copy, Debug)]
 #[expect(
@@ -29,6 +31,11 @@ pub(super) struct Rules {
     pub(super) guards_all: bool,
     /// Whether every user may list members and alarms all the same (from 3.4.43, 3.5.29 and 3.6.10).
     pub(super) opens_lists: bool,
+    /// Whether an unknown token has a code and text of the api with alarms, too; else it is as with the
+    /// rest of the maintenance service (seen on 3.4.23 and 3.5.1).
+    pub(super) names_alarm_token: bool,
+    /// Whether permissions are ordered by an old sort.
+    pub(super) old_sort: bool,
     /// Whether anybody may ask if authentication is on (from 3.7, semantics.md 1.14).
     pub(super) opens_status: bool,
 }
@@ -52,6 +59,8 @@ impl Rules {
             guards_lease_keys: since(26, 9, 0),
             guards_all: since(42, 28, 9),
             opens_lists: since(43, 29, 10),
+            names_alarm_token: line >= (3, 5),
+            old_sort: has_old_sort(version),
             opens_status: line >= (3, 7),
         }
     }
