@@ -11,6 +11,7 @@ use etcd_core::{
 use super::auth::{AuthInfo, AuthStore, Login, Tokens};
 use super::lease::Leases;
 use super::members::Members;
+use super::setup::has_old_sort;
 use super::store::{Path, Refusal, Store, check_single_put, check_txn, strip_ranges, writes};
 use super::{AskId, Fault, Request, Setup};
 
@@ -55,7 +56,7 @@ const EMPTY_SIZE: u64 = 20_480;
 impl Machine {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
-            store: Store::new(),
+            store: Store::new(has_old_sort(&setup.version)),
             leases: Leases::default(),
             auth: AuthStore::new(&setup.version),
             tokens: Tokens::new(setup.token_ttl),

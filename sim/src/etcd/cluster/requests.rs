@@ -55,6 +55,13 @@ impl Cluster {
             self.finish(member, waiter, Err(fault));
             return;
         }
+        // The password is looked at before the token that came along.
+        if let Request::Authenticate(login) = &request {
+            if let Err(fault) = self.nodes[member].machine.auth.check_password(login) {
+                self.finish(member, waiter, Err(fault));
+                return;
+            }
+        }
         let who = self.identify(member, meta.token.as_deref(), &request);
         match who {
             Ok(who) => self.dispatch(member, waiter, who, &meta, request),
@@ -135,12 +142,6 @@ impl Cluster {
                     who,
                 };
                 self.ask_leader(member, ask);
-            }
-            Request::Authenticate(ref login) => {
-                match self.nodes[member].machine.auth.check_password(login) {
-                    Ok(_) => self.begin_write(member, waiter, who, meta, request),
-                    Err(fault) => self.finish(member, waiter, Err(fault)),
-                }
             }
             request if is_write(&request) => {
                 self.begin_write(member, waiter, who, meta, request);

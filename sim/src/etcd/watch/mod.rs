@@ -174,9 +174,19 @@ impl Hub {
             progress_notify: watch.progress_notify,
             idle: true,
             silent: place != Place::Synced,
+            muted: false,
         };
         stream.watchers.insert(id, watcher);
         Ok(id)
+    }
+
+    /// A create with this id was refused. Older servers then forget a watcher that has the same id, as
+    /// 0 has when an id was to be chosen, without ending it: it gets nothing any more.
+    pub(super) fn mute(&mut self, ask: AskId, id: i64) {
+        let stream = self.streams.get_mut(&ask);
+        if let Some(watcher) = stream.and_then(|stream| stream.watchers.get_mut(&id)) {
+            watcher.muted = true;
+        }
     }
 
     /// Ends a watcher. Tells whether there was one.
@@ -298,7 +308,7 @@ impl Hub {
             let future = watcher.next > revision + 1 && !defects.future_watch_early;
             let silent = watcher.silent && defects.silent_idle_progress;
             let synced = watcher.place == Place::Synced;
-            if watcher.progress_notify && watcher.idle && synced && !future && !silent {
+            if watcher.tells_progress() && synced && !future && !silent {
                 let mut response = WatchResponse::default();
                 response.header = view.stamp.header(revision);
                 response.watch_id = id;
