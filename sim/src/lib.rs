@@ -6,6 +6,7 @@ pub mod check;
 pub mod etcd;
 pub mod gateway;
 pub mod net;
+pub mod random;
 pub mod serve;
 pub mod world;
 

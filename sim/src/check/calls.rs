@@ -53,8 +53,17 @@ pub(super) fn check(
     evidence: &mut Evidence,
 ) -> Result<(), Violation> {
     let mut groups: BTreeMap<Mark, Group<'_, '_>> = BTreeMap::new();
+    let of_clocks = |(_, event): &(usize, &Event)| {
+        matches!(event.what, What::Jumped { .. } | What::Froze { .. })
+    };
+    let clocks: Vec<_> = history
+        .events
+        .iter()
+        .enumerate()
+        .filter(of_clocks)
+        .collect();
     for told in calls {
-        on_time(history, told)?;
+        on_time(&clocks, told)?;
         own_words(told)?;
         evidence.calls += u64::from(told.ended.is_some());
         if let Some(mark) = mark(told.asked) {
@@ -133,23 +142,24 @@ pub(super) fn collect(history: &History) -> Result<Vec<Told<'_>>, Violation> {
 }
 
 /// The outcome is there at the deadline, and no deadline passed before it did (G7).
-fn on_time(history: &History, told: &Told<'_>) -> Result<(), Violation> {
+fn on_time(clocks: &[(usize, &Event)], told: &Told<'_>) -> Result<(), Violation> {
     let (Some(ended), Some(deadline)) = (&told.ended, told.deadline) else {
         return Ok(());
     };
-    let (mut due, mut latest) = (deadline, deadline);
-    for Event { at, client, what } in &history.events[told.started_at..ended.place] {
-        match what {
-            // A clock that jumps over the deadline brings it there.
-            What::Jumped { by } if *client == told.client => {
-                due = earlier(due, *by).max(*at);
-                latest = earlier(latest, *by).max(*at);
-            }
-            // Who stands still is told on waking.
-            What::Froze { time } if *client == told.client && *at + *time > latest => {
-                latest = *at + *time;
-            }
-            _ => {}
+    let its =
+        |(place, event): &&(usize, &Event)| event.client == told.client && *place <= ended.place;
+    // A clock that jumps over the deadline brings it there.
+    let mut due = deadline;
+    for (place, event) in clocks.iter().filter(its) {
+        if let (What::Jumped { by }, true) = (&event.what, *place > told.started_at) {
+            due = earlier(due, *by).max(event.at);
+        }
+    }
+    // Who stands still is told on waking.
+    let mut latest = due;
+    for (_, event) in clocks.iter().filter(its) {
+        if let (What::Froze { time }, true) = (&event.what, event.at <= latest) {
+            latest = latest.max(event.at + *time);
         }
     }
     let is_timeout = matches!(ended.result, Err(Error::Timeout { .. }));

@@ -64,8 +64,9 @@ impl<'a> Timeline<'a> {
             }
             match &change.what {
                 Changed::Kv(events) => {
-                    if change.revision == last || events.is_empty() {
-                        return wrong(format!("revision {last} was not followed by a new one"));
+                    let before = timeline.revisions.last().map_or(1, |last| last.revision);
+                    if change.revision <= before || events.is_empty() {
+                        return wrong(format!("revision {before} was not followed by a new one"));
                     }
                     timeline.add(change, events)?;
                 }

@@ -104,8 +104,8 @@ impl Client {
         id
     }
 
-    /// Cancels a watch: nothing more comes from it but its end. An id that is not, or no longer,
-    /// watched changes nothing.
+    /// Cancels a watch: nothing more comes from it but its end, the one it had already if there was
+    /// one. An id that is not, or no longer, watched changes nothing.
     ///
     /// ```
     /// # use etcd_core::{Client, Config, Instant, Watch, WatchEnd, WatchEvent};
@@ -120,7 +120,7 @@ impl Client {
             return;
         };
         if watcher.phase == Phase::Ended {
-            return;
+            return watcher.keep_end();
         }
         watcher.clear();
         #[cfg(feature = "planted")]

@@ -231,6 +231,13 @@ impl Watcher {
         self.queued_bytes = 0;
     }
 
+    /// Forgets what is queued before its end (guarantee G19).
+    pub(super) fn keep_end(&mut self) {
+        self.queue
+            .retain(|event| matches!(event, WatchEvent::End(_)));
+        self.queued_bytes = 0;
+    }
+
     pub(super) fn poll(&mut self) -> Option<WatchEvent> {
         let event = self.queue.pop_front();
         match &event {
