@@ -5,12 +5,9 @@
 //! as etcd does; between passes it gets nothing.
 
 mod frame;
-#[cfg(test)]
-mod tests;
 mod watcher;
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use etcd_core::bytes::Bytes;
 use etcd_core::{Instant, KeyRange, ResponseHeader, Watch, WatchFilter, WatchResponse};
