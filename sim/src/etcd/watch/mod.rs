@@ -243,7 +243,8 @@ impl Hub {
                         let mut response = WatchResponse::default();
                         response.header = view.stamp.header(0);
                         response.watch_id = id;
-                        response.canceled = true;
+                        // Of a compaction at 0 the server itself does not know that it is one.
+                        response.canceled = compacted != 0;
                         response.compact_revision = compacted;
                         out.push_back((ask, Reply::Watch(Box::new(response))));
                         continue;
