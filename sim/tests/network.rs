@@ -17,8 +17,9 @@ fn millis(millis: u64) -> Duration {
 /// A world and a client that knows its first member only.
 fn one() -> (World, Client) {
     let world = World::new(1);
-    let endpoint = world.endpoint(0).unwrap().to_string();
-    let client = world.client_with(Config::new([endpoint]).unwrap());
+    let endpoint = world.endpoint(0).expect("a first member").to_string();
+    let config = Config::new([endpoint]).expect("an address of the world");
+    let client = world.client_with(config);
     // The cluster has its leader, or waiting for one would be measured too.
     world.run_for(Duration::from_secs(5));
     (world, client)
@@ -47,7 +48,8 @@ fn put_with(fault: Fault) -> (Duration, Option<Applied>, bool) {
     let (time, result) = timed(&world, || put(&world, &client));
     assert_eq!(world.tally().count(fault.kind()), 1, "{}", world.tally());
     let applied = result.err().map(|error| error.applied());
-    (time, applied, get(&world, &client).unwrap())
+    let is_stored = get(&world, &client).expect("the fault is on one connection only");
+    (time, applied, is_stored)
 }
 
 /// A get over a connection with this fault: how long it took, and what the client did for it. It has to

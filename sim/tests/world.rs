@@ -10,7 +10,7 @@ use etcd_core::{
     Applied, CallOptions, Compare, Config, DeleteRange, Error, LeaseGrant, Put, Range, Response,
     Txn, Watch, WatchEvent,
 };
-use etcd_sim::check::{Asked, What};
+use etcd_sim::check::{Asked, What, check};
 use etcd_sim::net::{FaultKind, Faults};
 use etcd_sim::world::{Act, Between, Pace, Stuck};
 use etcd_sim::{Rng, World};
@@ -343,6 +343,7 @@ struct Outcome {
 /// A world with three clients, drawn faults and ten seconds of everything, then ten of calm.
 fn wild(seed: u64) -> Outcome {
     let world = World::new(seed);
+    world.keep_history();
     let mut rng = Rng::new(seed).fork(1);
     world.set_faults(Between::all(), Faults::draw(&mut rng));
     let clients: Vec<usize> = (0..3).map(|_| world.add_client(world.config())).collect();
@@ -381,14 +382,17 @@ fn wild(seed: u64) -> Outcome {
     world.calm();
     goes_on(seed, &world, &clients, &watches);
     let (mut calls, mut failed) = (0, 0);
-    world.look(|history| {
-        for event in &history.events {
-            if let What::CallEnded { result, .. } = &event.what {
-                calls += 1;
-                failed += usize::from(result.is_err());
-            }
+    let mut history = world.take_history();
+    for event in &history.events {
+        if let What::CallEnded { result, .. } = &event.what {
+            calls += 1;
+            failed += usize::from(result.is_err());
         }
-    });
+    }
+    history.is_complete = true;
+    if let Err(violation) = check(&history) {
+        panic!("seed {seed}: {violation}");
+    }
     Outcome {
         digest: world.digest(),
         steps: world.steps(),

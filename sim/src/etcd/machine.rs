@@ -11,6 +11,7 @@ use etcd_core::{
 use super::auth::{AuthInfo, AuthStore, Login, Tokens};
 use super::lease::Leases;
 use super::members::Members;
+use super::setup::has_old_sort;
 use super::store::{Path, Refusal, Store, check_single_put, check_txn, strip_ranges, writes};
 use super::{AskId, Fault, Request, Setup};
 
@@ -55,7 +56,7 @@ const EMPTY_SIZE: u64 = 20_480;
 impl Machine {
     pub(super) fn new(setup: &Setup) -> Self {
         Self {
-            store: Store::new(),
+            store: Store::new(has_old_sort(&setup.version)),
             leases: Leases::default(),
             auth: AuthStore::new(&setup.version),
             tokens: Tokens::new(setup.token_ttl),
@@ -135,7 +136,8 @@ impl Machine {
     /// Whether the database has room for a request (etcd's `Available`).
     pub(super) fn fits(&self, setup: &Setup, request: &Request) -> bool {
         let cost = cost(request);
-        cost == 0 || self.size + cost < setup.quota_bytes
+        let is_free = cost == 0 && !(counts_free_txns(&setup.version) && is_txn(request));
+        is_free || self.size + cost < setup.quota_bytes
     }
 
     pub(super) fn has_alarm(&self, alarm: AlarmType) -> bool {
@@ -353,14 +355,24 @@ fn put_cost(put: &Put) -> usize {
     256 + put.key.len() + put.value.len()
 }
 
+/// What is nested is not counted.
 fn txn_cost(txn: &Txn) -> usize {
     let branch = |ops: &[TxnOp]| -> usize {
         let costs = ops.iter().map(|op| match op {
             TxnOp::Put(put) => put_cost(put),
-            TxnOp::Txn(txn) => txn_cost(txn),
             _ => 0,
         });
         costs.sum()
     };
     branch(&txn.success).max(branch(&txn.failure))
+}
+
+const fn is_txn(request: &Request) -> bool {
+    matches!(request, Request::Txn(_))
+}
+
+/// Whether transactions that add nothing are refused, too, once the database is full: so on 3.5.1,
+/// but not on 3.4.23 and 3.5.16 (gateway.md 5.2).
+fn counts_free_txns(version: &Version) -> bool {
+    *version >= Version::new(3, 5, 0) && *version < Version::new(3, 5, 6)
 }

@@ -17,6 +17,7 @@ mod machine;
 mod members;
 mod port;
 mod setup;
+mod sort;
 mod store;
 mod watch;
 

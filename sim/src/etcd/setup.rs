@@ -218,3 +218,9 @@ const GRPC_OVERHEAD: usize = 512 * 1024;
 pub(super) fn is_second_gateway(version: &Version) -> bool {
     *version >= Version::new(3, 5, 16)
 }
+
+/// Whether the server was built by a Go before 1.19, whose sort has an order of its own for equals;
+/// seen on 3.5.1.
+pub(super) fn has_old_sort(version: &Version) -> bool {
+    *version >= Version::new(3, 5, 0) && *version < Version::new(3, 5, 7)
+}

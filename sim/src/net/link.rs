@@ -242,3 +242,101 @@ impl Link {
         &mut self.rng
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Faults;
+    use super::*;
+
+    /// Sends numbered bytes as a patient sender would, and gives what came and how it ended.
+    fn send(seed: u64, plan: &[Fault], way: Way, len: usize) -> (Vec<u8>, bool) {
+        let sent: Vec<u8> = (0..len).map(|place| place.to_le_bytes()[0]).collect();
+        let shape = Shape::default().with_window(1000);
+        let mut link = Link::new(Instant::ZERO, shape, plan, Rng::new(seed));
+        let (mut came, mut taken, mut is_over) = (Vec::new(), 0, false);
+        let mut now = Instant::ZERO;
+        // Without a receiver that reads, a sender is never let on: the loop ends where nothing moves.
+        loop {
+            taken += link.send(way, now, &sent[taken..], &mut |_| {});
+            let next = link.due(way).or_else(|| link.next_write(way, now));
+            let Some(at) = next.filter(|_| !is_over) else {
+                return (came, is_over);
+            };
+            now = now.max(at);
+            while let Some(arrival) = link.arrive(way, now) {
+                match arrival {
+                    Arrival::Bytes(bytes) => came.extend_from_slice(bytes),
+                    Arrival::Fin | Arrival::Reset | Arrival::Vanish => is_over = true,
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn honest_faults_give_a_beginning_of_what_was_sent() {
+        let len = 5000;
+        let sent: Vec<u8> = (0..len)
+            .map(|place: usize| place.to_le_bytes()[0])
+            .collect();
+        let (mut whole, mut cut) = (0, 0);
+        for seed in 0..500 {
+            let mut faults = Faults::all(200);
+            faults.reach = 4096;
+            let plan = faults.plan(&mut Rng::new(seed));
+            let way = if seed % 2 == 0 { Way::Up } else { Way::Down };
+            let (came, _) = send(seed, &plan, way, len);
+            assert!(sent.starts_with(&came), "{seed}: {plan:?}");
+            if came.len() == len {
+                whole += 1;
+            } else {
+                cut += 1;
+            }
+        }
+        assert!(whole > 50 && cut > 50, "{whole} came whole, {cut} did not");
+    }
+
+    #[test]
+    fn a_cut_lets_exactly_its_bytes_through() {
+        let way = Way::Down;
+        for at in [0, 1, 999, 1000, 1001, 4999] {
+            let (came, is_over) = send(1, &[Fault::Fin { way, at }], way, 5000);
+            assert_eq!((came.len() as u64, is_over), (at, true));
+            let (came, is_over) = send(1, &[Fault::Reset { way, at }], way, 5000);
+            assert_eq!((came.len() as u64, is_over), (at, true));
+            let (came, is_over) = send(1, &[Fault::BlackHole { way, at }], way, 5000);
+            assert_eq!((came.len() as u64, is_over), (at, false));
+        }
+        let (came, is_over) = send(1, &[Fault::Fin { way, at: 5000 }], way, 5000);
+        assert_eq!((came.len(), is_over), (5000, false), "it is never reached");
+    }
+
+    #[test]
+    fn one_bit_is_turned_and_garbage_comes_in_between() {
+        let way = Way::Up;
+        let (calm, _) = send(1, &[], way, 3000);
+        let (came, _) = send(1, &[Fault::Flip { way, at: 700 }], way, 3000);
+        let turned: Vec<usize> = (0..3000).filter(|at| calm[*at] != came[*at]).collect();
+        assert_eq!(turned, [700]);
+        assert_eq!((calm[700] ^ came[700]).count_ones(), 1);
+
+        let garbage = Fault::Garbage {
+            way,
+            at: 700,
+            len: 9,
+        };
+        let (came, _) = send(1, &[garbage], way, 3000);
+        assert_eq!((&came[..700], &came[709..]), (&calm[..700], &calm[700..]));
+    }
+
+    #[test]
+    fn nothing_arrives_while_it_is_held() {
+        let mut link = Link::new(Instant::ZERO, Shape::default(), &[], Rng::new(1));
+        link.send(Way::Up, Instant::ZERO, b"late", &mut |_| {});
+        link.hold(true);
+        let later = Instant::ZERO + Duration::from_secs(60);
+        assert_eq!(link.due(Way::Up), None);
+        assert_eq!(link.arrive(Way::Up, later), None);
+        link.hold(false);
+        assert_eq!(link.arrive(Way::Up, later), Some(Arrival::Bytes(b"late")));
+    }
+}

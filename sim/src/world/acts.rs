@@ -71,7 +71,7 @@ impl State {
             return;
         }
         self.members[member].health = Health::Running;
-        // Before anything new is said, or it would overtake what waits.
+        // What it would have said comes before whatever it says from now on.
         self.release_replies(member);
         self.regroup(self.members[member].cluster);
         for wire in 0..self.wires.len() {

@@ -180,7 +180,16 @@ impl State {
         self.clients[client].ahead += by;
         self.clients[client].armed = None;
         self.history.add(at, client, What::Jumped { by });
+        self.tell_frozen(client);
         self.arm_client(client);
+    }
+
+    /// Writes down, behind what is measured from now on, for how long the client still stands still.
+    pub(super) fn tell_frozen(&mut self, client: usize) {
+        if let Some(until) = self.clients[client].frozen {
+            let time = until - self.now;
+            self.history.add(self.now, client, What::Froze { time });
+        }
     }
 
     /// A client's process stands still.

@@ -55,6 +55,7 @@ impl World {
                 deadline,
             };
             state.add(client, started);
+            state.tell_frozen(client);
             state.drain_client(client);
             call
         })

@@ -6,10 +6,10 @@
 //! same commands make the same things happen, byte for byte, on every machine;
 //! [`World::digest`] is a number to compare that by.
 //!
-//! There are two ways to use a client. [`World::client`] gives a [`Client`](crate::Client) with the
+//! There are two ways to use a client. [`World::client`] gives a [`Client`] with the
 //! methods of etcd-smol's, for programs. [`World::add_client`] makes one that is commanded by number
 //! (`call`, `watch`, …) and whose users are the world itself: what comes of it goes into the world's
-//! [`History`].
+//! [`History`](crate::check::History).
 
 mod act;
 mod acts;

@@ -1,8 +1,8 @@
 //! The command line: `serve` with its own options, or etcd's flags, so that the program can stand in
 //! for an etcd where a test starts one.
 
+use core::str::FromStr;
 use core::time::Duration;
-use std::net::SocketAddr;
 
 use etcd_core::Version;
 use etcd_sim::etcd::Setup;
@@ -40,22 +40,24 @@ pub(crate) enum Command {
     Say(String),
 }
 
-/// etcd's flags that change nothing here. Those without a value end with nothing, others with `=`.
+/// etcd's flags that change nothing here.
 const IGNORED: &[&str] = &[
-    "--name=",
-    "--advertise-client-urls=",
-    "--listen-peer-urls=",
-    "--initial-advertise-peer-urls=",
-    "--initial-cluster=",
-    "--initial-cluster-token=",
-    "--initial-cluster-state=",
-    "--snapshot-count=",
-    "--heartbeat-interval=",
-    "--logger=",
-    "--log-level=",
-    "--log-outputs=",
-    "--unsafe-no-fsync",
+    "--name",
+    "--advertise-client-urls",
+    "--listen-peer-urls",
+    "--initial-advertise-peer-urls",
+    "--initial-cluster",
+    "--initial-cluster-token",
+    "--initial-cluster-state",
+    "--snapshot-count",
+    "--heartbeat-interval",
+    "--logger",
+    "--log-level",
+    "--log-outputs",
 ];
+
+/// The one of them that has no value.
+const NO_VALUE: &str = "--unsafe-no-fsync";
 
 /// What the arguments ask for; `version` is what the environment says.
 pub(crate) fn parse(arguments: Vec<String>, version: Option<&str>) -> Result<Command, String> {
@@ -70,90 +72,77 @@ pub(crate) fn parse(arguments: Vec<String>, version: Option<&str>) -> Result<Com
         Some(_) if is_etcd => {}
         Some(other) => return Err(format!("there is no command {other}; try --help")),
     }
-    let mut options = Options::new(Setup::new(version.clone()));
-    let mut chosen = version;
-    let mut members = 1;
-    let mut changes: Vec<Box<dyn Fn(&mut Setup)>> = Vec::new();
+    let mut pairs = Vec::new();
+    let mut says_version = false;
     while let Some(argument) = arguments.next() {
-        if is_ignored(&argument) {
-            if !argument.contains('=') && argument != "--unsafe-no-fsync" {
-                arguments.next();
-            }
+        if is_etcd && argument == "--version" {
+            says_version = true;
+            continue;
+        }
+        if argument == NO_VALUE {
             continue;
         }
         let (name, value) = match argument.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (argument, None),
+            Some((name, value)) => (name.to_owned(), value.to_owned()),
+            None => {
+                let value = arguments.next();
+                let value = value.ok_or_else(|| format!("{argument} needs a value"))?;
+                (argument, value)
+            }
         };
-        if name == "--version" && is_etcd && value.is_none() {
-            return Ok(Command::Say(format!(
-                "etcd Version: {chosen}\nGit SHA: etcd-sim"
-            )));
-        }
-        let value = value.or_else(|| arguments.next());
-        let value = value.ok_or_else(|| format!("{name} needs a value"))?;
-        let bad = || format!("{name} cannot be {value}");
-        match &*name {
-            "--listen" => options.listen.push(value.parse().map_err(|_| bad())?),
-            "--listen-client-urls" => {
-                for url in value.split(',') {
-                    let address = url.strip_prefix("http://").unwrap_or(url);
-                    let address: SocketAddr = address.parse().map_err(|_| bad())?;
-                    options.listen.push(address);
-                }
-            }
-            "--members" => {
-                members = value.parse().map_err(|_| bad())?;
-                if !(1..=9).contains(&members) {
-                    return Err(format!("--members is from 1 to 9, not {members}"));
-                }
-            }
-            "--version" => chosen = parse_version(&value)?,
-            "--data-dir" => options.data_dir = Some(value.into()),
-            "--seed" => options.seed = Some(value.parse().map_err(|_| bad())?),
-            "--auth-token-ttl" => {
-                let seconds = value.parse().map_err(|_| bad())?;
-                changes.push(Box::new(move |setup| {
-                    setup.token_ttl = Duration::from_secs(seconds);
-                }));
-            }
-            "--quota-backend-bytes" => {
-                let bytes = value.parse().map_err(|_| bad())?;
-                changes.push(Box::new(move |setup| setup.quota_bytes = bytes));
-            }
-            "--max-request-bytes" => {
-                let bytes = value.parse().map_err(|_| bad())?;
-                changes.push(Box::new(move |setup| setup.max_request_bytes = bytes));
-            }
-            "--max-txn-ops" => {
-                let operations = value.parse().map_err(|_| bad())?;
-                changes.push(Box::new(move |setup| setup.max_txn_ops = operations));
-            }
-            "--election-timeout" => {
-                let millis = value.parse().map_err(|_| bad())?;
-                changes.push(Box::new(move |setup| {
-                    setup.election_timeout = Duration::from_millis(millis);
-                }));
-            }
-            _ => return Err(format!("there is no option {name}; try --help")),
-        }
+        pairs.push((name, value));
     }
-    let mut setup = Setup::new(chosen).with_members(members);
-    // Nobody looks for what a write waits for here.
-    setup.commit_latency = Duration::from_micros(200);
+    // What else is set is set on what this one comes with.
+    let chosen = pairs.iter().rfind(|(name, _)| name == "--version");
+    let version = chosen.map_or(Ok(version), |(_, value)| parse_version(value))?;
+    if says_version {
+        let text = format!("etcd Version: {version}\nGit SHA: etcd-sim");
+        return Ok(Command::Say(text));
+    }
+    let mut setup = Setup::new(version);
+    setup.commit_latency = Duration::ZERO;
     setup.keep_log = false;
-    for change in changes {
-        change(&mut setup);
+    let mut options = Options::new(setup);
+    for (name, value) in &pairs {
+        set(&mut options, name, value)?;
     }
-    options.setup = setup;
     Ok(Command::Serve(Box::new(options)))
 }
 
-fn is_ignored(argument: &str) -> bool {
-    IGNORED.iter().any(|flag| match flag.strip_suffix('=') {
-        Some(name) => argument == name || argument.starts_with(flag),
-        None => argument == *flag,
-    })
+fn set(options: &mut Options, name: &str, value: &str) -> Result<(), String> {
+    fn read<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
+        let read = value.parse();
+        read.map_err(|_| format!("{name} cannot be {value}"))
+    }
+    let setup = &mut options.setup;
+    match name {
+        "--version" => {}
+        "--listen" => options.listen.push(read(name, value)?),
+        "--listen-client-urls" => {
+            for url in value.split(',') {
+                let address = url.strip_prefix("http://").unwrap_or(url);
+                options.listen.push(read(name, address)?);
+            }
+        }
+        "--members" => {
+            setup.members = read(name, value)?;
+            if !(1..=9).contains(&setup.members) {
+                return Err(format!("--members is from 1 to 9, not {value}"));
+            }
+        }
+        "--data-dir" => options.data_dir = Some(value.into()),
+        "--seed" => options.seed = Some(read(name, value)?),
+        "--auth-token-ttl" => setup.token_ttl = Duration::from_secs(read(name, value)?),
+        "--quota-backend-bytes" => setup.quota_bytes = read(name, value)?,
+        "--max-request-bytes" => setup.max_request_bytes = read(name, value)?,
+        "--max-txn-ops" => setup.max_txn_ops = read(name, value)?,
+        "--election-timeout" => {
+            setup.election_timeout = Duration::from_millis(read(name, value)?);
+        }
+        _ if IGNORED.contains(&name) => {}
+        _ => return Err(format!("there is no option {name}; try --help")),
+    }
+    Ok(())
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {

@@ -11,6 +11,7 @@ use etcd_core::{
 };
 
 use super::{AuthStore, ROOT, Tokens, User, known};
+use crate::etcd::sort::sort;
 use crate::etcd::{Fault, Request};
 
 /// What makes the token of a login one of its kind.
@@ -252,12 +253,15 @@ impl AuthStore {
         if self.rules.grants_need_a_range && !good {
             return Err(known(Known::InvalidAuthMgmt));
         }
+        let old_sort = self.rules.old_sort;
         let perms = self.role_mut(&grant.name)?;
-        match perms.iter_mut().find(|perm| perm.range == *range) {
+        // Only the first permission of that key is looked at, so one may come to be there twice.
+        let place = perms.partition_point(|perm| perm.range.key < range.key);
+        match perms.get_mut(place).filter(|perm| perm.range == *range) {
             Some(perm) => perm.perm_type = grant.perm.perm_type,
             None => {
-                let place = perms.partition_point(|perm| perm.range.key <= range.key);
-                perms.insert(place, grant.perm.clone());
+                perms.push(grant.perm.clone());
+                sort(perms, old_sort, |a, b| a.range.key.cmp(&b.range.key));
             }
         }
         self.revision += 1;

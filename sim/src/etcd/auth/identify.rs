@@ -39,7 +39,7 @@ impl AuthStore {
         self.who(now, tokens, token).map_err(|_| match request {
             // The maintenance service passes the error of the package inside on as it is.
             Request::Hash(_) | Request::HashKv(_) | Request::Defragment(_) => inside(),
-            Request::Alarm(_) if self.rules.passes_alarm_errors_on => inside(),
+            Request::Alarm(_) if !self.rules.names_alarm_token => inside(),
             _ => known(Known::InvalidAuthToken),
         })
     }

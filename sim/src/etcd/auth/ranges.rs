@@ -74,11 +74,13 @@ impl Cover {
         Self { parts }
     }
 
-    /// Whether each key of the range is covered.
+    /// Whether each key of the range is covered. Of a range that ends before it begins, its begin.
     pub(super) fn contains(&self, range: &KeyRange) -> bool {
         let wanted = Span::of(range);
         self.parts.iter().any(|part| {
+            let begins = part.end.as_ref().is_none_or(|end| wanted.start < *end);
             part.start <= wanted.start
+                && begins
                 && match (&part.end, &wanted.end) {
                     (None, _) => true,
                     (Some(_), None) => false,

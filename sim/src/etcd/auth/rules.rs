@@ -2,6 +2,8 @@
 
 use etcd_core::Version;
 
+use crate::etcd::setup::has_old_sort;
+
 /// What this version's server does, each named for what the newer ones do.
 #[derive(Clone, Copy, Debug)]
 #[expect(
@@ -19,8 +21,6 @@ pub(super) struct Rules {
     pub(super) names_watch_refusal: bool,
     /// Whether tokens are ignored while auth is off (from 3.4.28 and 3.5.10, gateway.md 13).
     pub(super) ignores_tokens_when_off: bool,
-    /// Whether the alarm call, too, gives the errors of the package inside as they are (3.4.23, not 3.5.1).
-    pub(super) passes_alarm_errors_on: bool,
     /// Whether a token sent with `authenticate` is ignored (from 3.5, gateway.md 13).
     pub(super) authenticates_without_token: bool,
     /// Whether asking for the keys of a lease needs the right to read them (from 3.4.26 and 3.5.9,
@@ -31,6 +31,11 @@ pub(super) struct Rules {
     pub(super) guards_all: bool,
     /// Whether every user may list members and alarms all the same (from 3.4.43, 3.5.29 and 3.6.10).
     pub(super) opens_lists: bool,
+    /// Whether an unknown token has a code and text of the api with alarms, too; else it is as with the
+    /// rest of the maintenance service (seen on 3.4.23 and 3.5.1).
+    pub(super) names_alarm_token: bool,
+    /// Whether permissions are ordered by an old sort.
+    pub(super) old_sort: bool,
     /// Whether anybody may ask if authentication is on (from 3.7, semantics.md 1.14).
     pub(super) opens_status: bool,
 }
@@ -50,11 +55,12 @@ impl Rules {
             names_old_revision: since(22, 6, 0),
             names_watch_refusal: since(22, 6, 0),
             ignores_tokens_when_off: since(28, 10, 0),
-            passes_alarm_errors_on: line < (3, 5),
             authenticates_without_token: line >= (3, 5),
             guards_lease_keys: since(26, 9, 0),
             guards_all: since(42, 28, 9),
             opens_lists: since(43, 29, 10),
+            names_alarm_token: line >= (3, 5),
+            old_sort: has_old_sort(version),
             opens_status: line >= (3, 7),
         }
     }

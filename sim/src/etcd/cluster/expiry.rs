@@ -62,10 +62,14 @@ impl Cluster {
         self.plan_look();
     }
 
-    /// A lease was revoked.
+    /// A lease was to be revoked. If that was refused, the leader will try again.
     pub(super) fn stop_lease(&mut self, id: i64) {
-        self.expiry.ends.remove(&id);
         self.expiry.ending.remove(&id);
+        if self.truth.leases.get(id).is_some() {
+            self.plan_look();
+            return;
+        }
+        self.expiry.ends.remove(&id);
         for member in 0..self.nodes.len() {
             self.retry_lease_asks(member);
         }
@@ -109,10 +113,11 @@ impl Cluster {
         let Some(first) = ends.map(|(_, &end)| end).min() else {
             return;
         };
+        // What ended already was looked at by now: it is for the next tick.
         let wait = (first.max(self.now) - self.elected).as_nanos();
-        let ticks = wait.div_ceil(TICK.as_nanos()).max(1);
+        let ticks = wait / TICK.as_nanos() + 1;
         let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
-        let due = (self.elected + TICK * ticks).max(self.now);
+        let due = self.elected + TICK * ticks;
         if self.expiry.looks.is_none_or(|looks| due < looks) {
             self.expiry.looks = Some(due);
             self.timers.add(due, Event::Leases);

@@ -55,6 +55,13 @@ impl Cluster {
             self.finish(member, waiter, Err(fault));
             return;
         }
+        // The password is looked at before the token that came along.
+        if let Request::Authenticate(login) = &request {
+            if let Err(fault) = self.nodes[member].machine.auth.check_password(login) {
+                self.finish(member, waiter, Err(fault));
+                return;
+            }
+        }
         let who = self.identify(member, meta.token.as_deref(), &request);
         match who {
             Ok(who) => self.dispatch(member, waiter, who, &meta, request),
@@ -111,7 +118,10 @@ impl Cluster {
                 self.finish(member, waiter, result);
             }
             Request::Txn(ref txn) if !writes(txn) => {
-                if is_serializable(txn) {
+                if !self.nodes[member].machine.fits(&self.setup, &request) {
+                    self.raise_nospace(member);
+                    self.finish(member, waiter, Err(fault(Known::NoSpace)));
+                } else if is_serializable(txn) {
                     let result = self.look(member, &who, &request);
                     self.finish(member, waiter, result);
                 } else {
@@ -135,12 +145,6 @@ impl Cluster {
                     who,
                 };
                 self.ask_leader(member, ask);
-            }
-            Request::Authenticate(ref login) => {
-                match self.nodes[member].machine.auth.check_password(login) {
-                    Ok(_) => self.begin_write(member, waiter, who, meta, request),
-                    Err(fault) => self.finish(member, waiter, Err(fault)),
-                }
             }
             request if is_write(&request) => {
                 self.begin_write(member, waiter, who, meta, request);

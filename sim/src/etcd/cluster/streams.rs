@@ -190,12 +190,12 @@ impl Cluster {
         if let Err(reason) = self.may_watch(member, ask, watch) {
             response.canceled = true;
             response.cancel_reason = reason;
-            // Older servers forget the id in this one case.
-            response.watch_id = if is_before(&self.setup.version, 22, 6) {
-                0
-            } else {
-                -1
-            };
+            response.watch_id = -1;
+            if is_before(&self.setup.version, 22, 6) {
+                // The id that was asked for comes back, and means another watch to the server.
+                response.watch_id = watch.watch_id;
+                self.nodes[member].hub.mute(ask, watch.watch_id);
+            }
             self.send_watch(ask, response);
             return;
         }

@@ -30,6 +30,8 @@ pub(super) struct Store {
     first_logged: i64,
     /// What all versions take, in bytes.
     in_use: u64,
+    /// Whether equals are ordered as by the sort of an old Go (`range`).
+    old_sort: bool,
 }
 
 /// The versions of one key in their order; a delete is one, too.
@@ -67,8 +69,9 @@ const fn is_tombstone(version: &KeyValue) -> bool {
 }
 
 impl Store {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(old_sort: bool) -> Self {
         Self {
+            old_sort,
             revision: 1,
             compacted: -1,
             keys: BTreeMap::new(),
@@ -244,8 +247,11 @@ impl Writer<'_> {
         self.store.in_use += size(&kv);
         history.versions.push(kv.clone());
         let mut event = KvEvent::default();
+        // A key that comes back has nothing before, even if it went away in this very revision.
+        if kv.create_revision != revision {
+            event.prev_kv = history.at(revision - 1).cloned();
+        }
         event.kv = kv;
-        event.prev_kv.clone_from(&prev_kv);
         self.events.push(event);
         prev_kv
     }
@@ -269,7 +275,8 @@ impl Writer<'_> {
             let mut event = KvEvent::default();
             event.kind = EventKind::Delete;
             event.kv = kv;
-            event.prev_kv = Some(prev_kv.clone());
+            // What the same revision did before does not count.
+            event.prev_kv = history.at(revision - 1).cloned();
             self.events.push(event);
             deleted.push(prev_kv);
         }

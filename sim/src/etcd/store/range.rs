@@ -3,6 +3,7 @@
 use etcd_core::{KeyRange, KeyValue, Range, RangeResponse, SortOrder, SortTarget};
 
 use super::{Store, Unreadable};
+use crate::etcd::sort::sort;
 
 impl Store {
     /// Reads a range. `current` is what counts as the newest revision: within a transaction that
@@ -37,7 +38,7 @@ impl Store {
                 kvs.push(kv);
             }
         }
-        sort(&mut kvs, request);
+        self.sort(&mut kvs, request);
         if limit > 0 && kvs.len() > limit {
             kvs.truncate(limit);
             response.more = true;
@@ -66,6 +67,26 @@ impl Store {
             return Err(Unreadable::Compacted);
         }
         Ok(revision)
+    }
+
+    /// Brings key-values, which come in the order of their keys, into the order asked for. A target
+    /// without an order ascends.
+    fn sort(&self, kvs: &mut [&KeyValue], request: &Range) {
+        let target = |a: &KeyValue, b: &KeyValue| match request.sort_target {
+            SortTarget::Version => a.version.cmp(&b.version),
+            SortTarget::Create => a.create_revision.cmp(&b.create_revision),
+            SortTarget::Mod => a.mod_revision.cmp(&b.mod_revision),
+            SortTarget::Value => a.value.cmp(&b.value),
+            _ => a.key.cmp(&b.key),
+        };
+        let descends = request.sort_order == SortOrder::Descend;
+        if request.sort_target == SortTarget::Key && !descends {
+            return;
+        }
+        let by = |a: &KeyValue, b: &KeyValue| {
+            if descends { target(b, a) } else { target(a, b) }
+        };
+        sort(kvs, self.old_sort, |a, b| by(a, b));
     }
 
     /// The keys of a range now.
@@ -107,24 +128,6 @@ impl Filter {
     }
 }
 
-/// Brings key-values, which come in the order of their keys, into the order asked for. A target
-/// without an order ascends.
-fn sort(kvs: &mut [&KeyValue], request: &Range) {
-    let by = |a: &KeyValue, b: &KeyValue| match request.sort_target {
-        SortTarget::Version => a.version.cmp(&b.version),
-        SortTarget::Create => a.create_revision.cmp(&b.create_revision),
-        SortTarget::Mod => a.mod_revision.cmp(&b.mod_revision),
-        SortTarget::Value => a.value.cmp(&b.value),
-        _ => a.key.cmp(&b.key),
-    };
-    let is_by_key = request.sort_target == SortTarget::Key;
-    match request.sort_order {
-        SortOrder::Descend => kvs.sort_by(|a, b| by(b, a)),
-        _ if is_by_key => {}
-        _ => kvs.sort_by(|a, b| by(a, b)),
-    }
-}
-
 fn to_i64(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -136,7 +139,7 @@ mod tests {
     use super::*;
 
     fn store() -> Store {
-        let mut store = Store::new();
+        let mut store = Store::new(false);
         for (key, value) in [("b", "2"), ("a", "3"), ("c", "1"), ("b", "4")] {
             let mut writer = store.write();
             writer.put(&Bytes::from(key), Bytes::from(value), 0);

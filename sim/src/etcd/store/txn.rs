@@ -164,29 +164,32 @@ pub(in super::super) fn strip_ranges(txn: &Txn) -> Option<Txn> {
     Some(stripped)
 }
 
-/// What is wrong with a transaction's chosen path by the state it meets. Nothing of it is done then.
+/// What is wrong with a transaction's chosen path by the state it meets: first with its puts, then
+/// with its reads. Nothing of it is done then.
 pub(in super::super) fn check_txn(
     txn: &Txn,
     path: &Path,
     store: &Store,
     leases: &impl Kept,
 ) -> Result<(), Refusal> {
-    let mut nested = path.nested.iter();
-    for op in path.ops(txn) {
-        match op {
-            TxnOp::Range(range) => {
-                store.readable(range.revision, store.revision())?;
+    path.each(txn, &mut |op| match op {
+        TxnOp::Put(put) => check_put_state(put, store, leases),
+        _ => Ok(()),
+    })?;
+    path.each(txn, &mut |op| match op {
+        // A revision below 0 is not the newest one here, unlike in a range by itself.
+        TxnOp::Range(range) if range.revision < 0 => {
+            if range.revision < store.compacted() {
+                return Err(Refusal::Compacted);
             }
-            TxnOp::Put(put) => check_put_state(put, store, leases)?,
-            TxnOp::Txn(txn) => {
-                if let Some(path) = nested.next() {
-                    check_txn(txn, path, store, leases)?;
-                }
-            }
-            _ => {}
+            Ok(())
         }
-    }
-    Ok(())
+        TxnOp::Range(range) => {
+            let revision = store.readable(range.revision, store.revision());
+            Ok(revision.map(|_| ())?)
+        }
+        _ => Ok(()),
+    })
 }
 
 fn check_put_state(put: &Put, store: &Store, leases: &impl Kept) -> Result<(), Refusal> {
@@ -223,6 +226,24 @@ impl Path {
             succeeded,
             nested: nested.collect(),
         }
+    }
+
+    /// Shows each operation on the path, as far as nothing is wrong.
+    fn each(
+        &self,
+        txn: &Txn,
+        check: &mut dyn FnMut(&TxnOp) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut nested = self.nested.iter();
+        for op in self.ops(txn) {
+            if let (TxnOp::Txn(txn), Some(path)) = (op, nested.as_slice().first()) {
+                nested.next();
+                path.each(txn, check)?;
+            } else {
+                check(op)?;
+            }
+        }
+        Ok(())
     }
 
     fn ops<'a>(&self, txn: &'a Txn) -> &'a [TxnOp] {

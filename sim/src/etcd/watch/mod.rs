@@ -5,12 +5,9 @@
 //! as etcd does; between passes it gets nothing.
 
 mod frame;
-#[cfg(test)]
-mod tests;
 mod watcher;
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use etcd_core::bytes::Bytes;
 use etcd_core::{Instant, KeyRange, ResponseHeader, Watch, WatchFilter, WatchResponse};
@@ -174,9 +171,19 @@ impl Hub {
             progress_notify: watch.progress_notify,
             idle: true,
             silent: place != Place::Synced,
+            muted: false,
         };
         stream.watchers.insert(id, watcher);
         Ok(id)
+    }
+
+    /// A create with this id was refused. Older servers then forget a watcher that has the same id, as
+    /// 0 has when an id was to be chosen, without ending it: it gets nothing any more.
+    pub(super) fn mute(&mut self, ask: AskId, id: i64) {
+        let stream = self.streams.get_mut(&ask);
+        if let Some(watcher) = stream.and_then(|stream| stream.watchers.get_mut(&id)) {
+            watcher.muted = true;
+        }
     }
 
     /// Ends a watcher. Tells whether there was one.
@@ -236,7 +243,8 @@ impl Hub {
                         let mut response = WatchResponse::default();
                         response.header = view.stamp.header(0);
                         response.watch_id = id;
-                        response.canceled = true;
+                        // Of a compaction at 0 the server itself does not know that it is one.
+                        response.canceled = compacted != 0;
                         response.compact_revision = compacted;
                         out.push_back((ask, Reply::Watch(Box::new(response))));
                         continue;
@@ -298,7 +306,7 @@ impl Hub {
             let future = watcher.next > revision + 1 && !defects.future_watch_early;
             let silent = watcher.silent && defects.silent_idle_progress;
             let synced = watcher.place == Place::Synced;
-            if watcher.progress_notify && watcher.idle && synced && !future && !silent {
+            if watcher.tells_progress() && synced && !future && !silent {
                 let mut response = WatchResponse::default();
                 response.header = view.stamp.header(revision);
                 response.watch_id = id;

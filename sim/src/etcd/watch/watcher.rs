@@ -27,6 +27,8 @@ pub(super) struct Watcher {
     pub(super) idle: bool,
     /// Whether it began in the past, and got nothing yet.
     pub(super) silent: bool,
+    /// Whether the server does not find its way to it any more ([`super::Hub::mute`]).
+    pub(super) muted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,11 @@ pub(super) enum Place {
 impl Watcher {
     pub(super) const fn is_behind(&self) -> bool {
         matches!(self.place, Place::Unsynced { .. })
+    }
+
+    /// Whether it is to be told progress now, as far as it is concerned.
+    pub(super) const fn tells_progress(&self) -> bool {
+        self.progress_notify && self.idle && !self.muted
     }
 
     /// What of a revision's events it wants, as it wants them.
@@ -74,7 +81,7 @@ impl Watcher {
         events: Vec<KvEvent>,
         out: &mut Out,
     ) {
-        if events.is_empty() {
+        if events.is_empty() || self.muted {
             return;
         }
         self.idle = false;

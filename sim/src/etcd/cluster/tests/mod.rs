@@ -6,4 +6,5 @@ mod quorum;
 mod services;
 mod support;
 mod upkeep;
+mod users;
 mod watches;

@@ -64,6 +64,20 @@ fn a_write_that_is_refused_for_space_may_be_done_all_the_same() {
 }
 
 #[test]
+fn a_full_old_server_does_not_even_read_in_a_transaction() {
+    for (version, refused) in [
+        (Version::new(3, 5, 1), true),
+        (Version::new(3, 5, 16), false),
+    ] {
+        // Full from the beginning.
+        let mut etcd = Etcd::new(Setup::new(version).with_quota_bytes(20_000));
+        let read = Txn::new().and_then([Range::key("k")]);
+        assert_eq!(etcd.call(0, read).is_err(), refused);
+        assert!(etcd.call(0, Range::key("k")).is_ok());
+    }
+}
+
+#[test]
 fn a_corrupt_cluster_takes_no_writes() {
     let mut etcd = Etcd::one();
     let id = etcd.cluster.member_id(0);

@@ -1,1 +1,0 @@
-//! The hub by itself.
