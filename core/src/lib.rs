@@ -31,6 +31,8 @@ pub mod codec;
 mod conn;
 pub mod error;
 mod id;
+#[cfg(feature = "planted")]
+mod planted;
 pub mod recipes;
 mod rng;
 mod time;
@@ -51,5 +53,7 @@ pub use error::{
     Status, Version, VersionError,
 };
 pub use id::{CallId, ConnId, StreamId, WatchId};
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use time::Instant;
 pub use wire::gateway;

@@ -26,6 +26,28 @@ fn a_snapshot_is_done_once_its_checksum_is_right() {
 }
 
 #[test]
+fn a_snapshot_canceled_after_an_end_that_was_not_read_delivers_nothing_else() {
+    check(
+        "
+        > client a
+        > snapshot
+        connect 1 to a
+        > keep 1
+        > open 1
+        send 1: POST /v3/maintenance/snapshot {}
+        > blob 1 512
+        > sum 1 512
+        stream 1 has something
+        > last 1
+        close 1
+        > drop 1
+        > take 1
+        stream 1: end: snapshot of 512 bytes is whole
+        ",
+    );
+}
+
+#[test]
 fn a_wrong_checksum_a_wrong_length_and_a_cut_are_told_apart() {
     check(
         "

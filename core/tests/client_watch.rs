@@ -320,6 +320,29 @@ fn ids_are_never_used_again_and_late_frames_are_dropped() {
 }
 
 #[test]
+fn a_watch_canceled_after_an_end_that_was_not_read_delivers_nothing_else() {
+    check(
+        r#"
+        > client a
+        > watch k from=3
+        connect 1 to a
+        > hold 1
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"3","watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1 has something
+        > events 1 id=1 rev=10 k@8
+        > canceled 1 id=1 compact=10
+        close 1
+        > unwatch 1
+        > read 1
+        watch 1: end: revision 9 was compacted, the oldest one kept is 10
+        "#,
+    );
+}
+
+#[test]
 fn a_watch_canceled_before_its_confirmation_is_not_told_of_it() {
     check(
         r#"

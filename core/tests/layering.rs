@@ -8,7 +8,9 @@ use std::fs;
 use std::path::Path;
 
 /// What each module may name of ours, itself apart.
-const MAY_NAME: [(&str, &[&str]); 12] = [
+const MAY_NAME: [(&str, &[&str]); 13] = [
+    // Bugs on purpose, which are anywhere.
+    ("planted", &[]),
     ("time", &[]),
     ("rng", &[]),
     ("id", &[]),
@@ -19,19 +21,24 @@ const MAY_NAME: [(&str, &[&str]); 12] = [
     ("codec", FLOOR),
     (
         "wire",
-        &["api", "codec", "time", "rng", "id", "buf", "error"],
+        &[
+            "api", "codec", "time", "rng", "id", "buf", "error", "planted",
+        ],
     ),
-    ("conn", &["wire", "time", "rng", "id", "buf", "error"]),
+    (
+        "conn",
+        &["wire", "time", "rng", "id", "buf", "error", "planted"],
+    ),
     (
         "client",
         &[
-            "conn", "wire", "api", "codec", "time", "rng", "id", "buf", "error",
+            "conn", "wire", "api", "codec", "time", "rng", "id", "buf", "error", "planted",
         ],
     ),
     ("trace", &["client", "api", "codec", "time", "id", "error"]),
 ];
 
-const FLOOR: &[&str] = &["time", "rng", "id", "buf", "error"];
+const FLOOR: &[&str] = &["time", "rng", "id", "buf", "error", "planted"];
 
 /// Of the codec the client names its limits, which are part of its configuration, and nothing else.
 const CODEC_FOR_CLIENT: [&str; 2] = [

@@ -37,7 +37,18 @@ pub fn get(port: u16, path: &str, limit: Duration) -> io::Result<Answer> {
 /// Sends a POST of `json` for `path` to `port` on loopback and waits at most `limit` for the
 /// whole answer.
 pub fn post(port: u16, path: &str, json: &str, limit: Duration) -> io::Result<Answer> {
-    Post::new(path, json).send(port, limit)
+    post_with(port, path, "", json, limit)
+}
+
+/// The same with further headers, each with its line's end.
+pub fn post_with(
+    port: u16,
+    path: &str,
+    headers: &str,
+    json: &str,
+    limit: Duration,
+) -> io::Result<Answer> {
+    Post::with_headers(path, headers, json).send(port, limit)
 }
 
 /// A POST with something unusual about it, which no client should ever send.
@@ -67,10 +78,15 @@ impl Post {
     /// The same with a further header.
     #[must_use]
     pub fn with_header(path: &str, name: &str, value: &str, json: &str) -> Self {
+        Self::with_headers(path, &format!("{name}: {value}\r\n"), json)
+    }
+
+    /// The same with further headers, each with its line's end.
+    #[must_use]
+    pub fn with_headers(path: &str, headers: &str, json: &str) -> Self {
         let mut post = Self::new(path, json);
         let at = format!("POST {path} HTTP/1.0\r\n").len();
-        let field = format!("{name}: {value}\r\n").into_bytes();
-        post.request.splice(at..at, field);
+        post.request.splice(at..at, headers.bytes());
         post
     }
 

@@ -6,6 +6,7 @@
 //! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
 //! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
+pub mod agreement;
 mod cluster;
 pub mod driver;
 pub mod find;

@@ -10,6 +10,7 @@ mod failure;
 mod fetch;
 mod fuzz;
 mod measure;
+mod sim;
 mod test;
 mod tour;
 
@@ -84,6 +85,12 @@ const COMMANDS: &[Command] = &[
         run: fuzz::run,
     },
     Command {
+        name: "sim",
+        help: sim::HELP,
+        options: sim::OPTIONS,
+        run: sim::run,
+    },
+    Command {
         name: "measure",
         help: measure::HELP,
         options: &["--rounds", "--calls", "--etcd"],
@@ -109,6 +116,7 @@ Usage: cargo xtask COMMAND
   tour      see the client at work, on both runtimes
   test      run all tests against a real etcd
   fuzz      feed the laws with bytes that nobody thought of
+  sim       play random worlds, and judge what happens in them
   measure   see how fast it is, next to the least a program could do
   etcd      run any command with an etcd server at hand
   fetch     find or fetch an etcd binary and print its path

@@ -66,6 +66,9 @@ pub struct Config {
     pub require_leader: bool,
     /// Bounds on what a peer or a caller can make the client hold.
     pub limits: Limits,
+    /// A bug on purpose, for tests of tests.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 /// Bounds on what a peer or a caller can make the client hold.
@@ -170,6 +173,8 @@ impl Config {
             max_attempts: 100,
             require_leader: true,
             limits: Limits::default(),
+            #[cfg(feature = "planted")]
+            planted: None,
         })
     }
 

@@ -158,6 +158,8 @@ impl Client {
                 http,
                 json,
                 revision_bytes: config.limits.revision_bytes,
+                #[cfg(feature = "planted")]
+                planted: config.planted,
             },
             auth: Auth::new(config.credentials.clone(), now),
             config,
@@ -352,6 +354,9 @@ impl Client {
                 Timer::Login => self.login_is_due(),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
                 Timer::Stream(stream) => self.stream_timed_out(now, stream),
+                #[cfg(feature = "planted")]
+                Timer::Retry(_)
+                    if self.config.planted == Some(crate::planted::Planted::GateNeverOpens) => {}
                 Timer::Retry(lane) => {
                     if let Some(gate) = self.gates.get_mut(&lane) {
                         gate.handle_timeout();
@@ -359,6 +364,10 @@ impl Client {
                 }
             }
             self.settle(now);
+            #[cfg(feature = "planted")]
+            if self.config.planted == Some(crate::planted::Planted::TimerStaysDue) {
+                return self.timers.arm(now, Timer::Login);
+            }
         }
     }
 

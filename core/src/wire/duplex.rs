@@ -101,6 +101,8 @@ impl<B: Body> Duplex<B> {
             limits: WatchLimits {
                 json: config.json.clone(),
                 revision_bytes: config.revision_bytes,
+                #[cfg(feature = "planted")]
+                planted: config.planted,
             },
             body: None,
             out,

@@ -58,6 +58,8 @@ pub(crate) struct WireConfig {
     pub(crate) json: JsonLimits,
     /// Bytes of one revision of one watch.
     pub(crate) revision_bytes: usize,
+    #[cfg(feature = "planted")]
+    pub(crate) planted: Option<crate::planted::Planted>,
 }
 
 /// What a conversation is for.

@@ -27,6 +27,8 @@ pub(crate) struct Renew {
     /// Renewals the server owes an answer for, in the order they were asked.
     waiting: VecDeque<Waiting>,
     events: VecDeque<WireEvent>,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::planted::Planted>,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,8 @@ impl Renew {
             duplex: Duplex::new(&config.gateway.open_keep_alive(), config, host),
             waiting: VecDeque::new(),
             events: VecDeque::new(),
+            #[cfg(feature = "planted")]
+            planted: config.planted,
         }
     }
 
@@ -52,12 +56,23 @@ impl Renew {
         let start = self.duplex.out().end();
         self.duplex.send(&LeaseKeepAlive::new(lease));
         let end = self.duplex.out().end();
+        #[cfg(feature = "planted")]
+        let stream = self.plant_start(stream);
         self.waiting.push_back(Waiting {
             stream: Some(stream),
             lease,
             start,
             end,
         });
+    }
+
+    #[cfg(feature = "planted")]
+    fn plant_start(&mut self, stream: StreamId) -> StreamId {
+        let swaps = self.planted == Some(crate::planted::Planted::RenewalsSwapped);
+        match self.waiting.front_mut().filter(|_| swaps) {
+            Some(first) => first.stream.replace(stream).unwrap_or(stream),
+            None => stream,
+        }
     }
 
     pub(super) fn cancel(&mut self, stream: StreamId) -> CancelStep {
@@ -72,6 +87,7 @@ impl Renew {
             duplex,
             waiting,
             events,
+            ..
         } = self;
         duplex.handle_received(bytes, |_, frame| {
             let unexpected = CloseReason::Protocol(ProtocolError::UnexpectedRenewal(frame.id));

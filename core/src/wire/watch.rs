@@ -61,6 +61,8 @@ struct Watches {
     /// The id the next watch gets; every id below it was in use.
     next_id: i64,
     events: VecDeque<WireEvent>,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::planted::Planted>,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,8 @@ impl WatchWire {
                 answered: 0,
                 next_id: 1,
                 events: VecDeque::new(),
+                #[cfg(feature = "planted")]
+                planted: config.planted,
             },
         }
     }
@@ -102,6 +106,8 @@ impl WatchWire {
         watch.watch_id = id;
         self.duplex.send(&WatchRequest::Create(watch));
         let end = self.duplex.out().end();
+        #[cfg(feature = "planted")]
+        let stream = self.state.plant_create(stream);
         let entry = Entry {
             stream,
             state: EntryState::Creating,
@@ -211,6 +217,21 @@ impl WatchWire {
 }
 
 impl Watches {
+    #[cfg(feature = "planted")]
+    fn plant_create(&mut self, stream: StreamId) -> StreamId {
+        let other = self.creating.front().copied();
+        match other.filter(|_| self.planted == Some(crate::planted::Planted::WrongCreate)) {
+            Some(id) => match self.by_id.get_mut(&id) {
+                Some(entry) if entry.state == EntryState::Creating => {
+                    self.ids.insert(stream, id);
+                    core::mem::replace(&mut entry.stream, stream)
+                }
+                _ => stream,
+            },
+            None => stream,
+        }
+    }
+
     /// A whole revision came, though its frame may not have ended.
     fn handle_revision(
         &mut self,

@@ -76,6 +76,15 @@ impl Client {
         if asking {
             return self.ask_answered(now, id, conn_id, of_use);
         }
+        #[cfg(feature = "planted")]
+        if self.plant_refused(now, id, &result) {
+            return;
+        }
+        #[cfg(feature = "planted")]
+        let lease_is_there = match self.config.planted {
+            Some(crate::planted::Planted::GoneIsRenewed) => Ok,
+            _ => lease_is_there,
+        };
         let Some(call) = self.calls.table.get(&id) else {
             return;
         };
@@ -84,6 +93,13 @@ impl Client {
                 _ if call.maybe_applied => Applied::Maybe,
                 _ if status.needs_new_token() => Applied::No,
                 applied => applied,
+            };
+            #[cfg(feature = "planted")]
+            let applied = match (self.config.planted, status.known()) {
+                (Some(crate::planted::Planted::SpaceIsCertain), Some(Known::NoSpace)) => {
+                    Applied::No
+                }
+                _ => applied,
             };
             self.auth.error(status, applied)
         });

@@ -52,6 +52,16 @@ impl Client {
                 _ => conn.wire.sent(stream),
             };
             call.maybe_applied |= call.class.applied_without_answer(sent) == Applied::Maybe;
+            #[cfg(feature = "planted")]
+            if self.plant_lost_call(id, sent) {
+                continue;
+            }
+            #[cfg(feature = "planted")]
+            let sent = self.plant_sent(sent);
+            #[cfg(feature = "planted")]
+            let Some(call) = self.calls.table.get_mut(&id) else {
+                continue;
+            };
             let applied = if call.maybe_applied {
                 Applied::Maybe
             } else {

@@ -17,6 +17,8 @@
 mod answers;
 mod losses;
 mod placing;
+#[cfg(feature = "planted")]
+mod planted;
 mod table;
 
 pub(super) use self::table::Calls;
@@ -89,7 +91,10 @@ impl Client {
             self.tell_answer(id, Err(Error::Unavailable { cause, applied }));
             return id;
         }
-        if let Err(misuse) = call.check() {
+        let checked = call.check();
+        #[cfg(feature = "planted")]
+        let checked = self.plant_check(checked);
+        if let Err(misuse) = checked {
             self.tell_answer(id, Err(Error::Misuse(misuse)));
             return id;
         }
@@ -133,6 +138,11 @@ impl Client {
             Class::Read => self.config.read_timeout,
             Class::Repeatable | Class::Once => self.config.write_timeout,
         });
+        #[cfg(feature = "planted")]
+        let timeout = match self.config.planted {
+            Some(crate::planted::Planted::DeadlineTooEarly) => timeout / 2,
+            _ => timeout,
+        };
         let sent_within = (call.waits() && options.timeout.is_none()).then_some(timeout);
         let pending = Pending {
             lease,
@@ -168,6 +178,8 @@ impl Client {
         };
         let (applied, state) = (self.applied(call, pending), pending.state);
         self.finish_call(call, Err(Error::Canceled { applied }));
+        #[cfg(feature = "planted")]
+        self.plant_canceled(call, applied);
         if let State::Asking(conn) | State::Sent(conn) = state {
             self.leave_conn(now, call, conn, CloseReason::Canceled);
         }
@@ -211,6 +223,8 @@ impl Client {
     }
 
     fn add_call(&mut self, id: CallId, pending: Pending) {
+        #[cfg(feature = "planted")]
+        let pending = self.plant_deadline(pending);
         if let Some(deadline) = pending.deadline {
             self.timers.arm(deadline, Timer::Call(id));
         }
@@ -235,6 +249,8 @@ impl Client {
                 .get(&conn)
                 .map_or(Sent::All, |conn| conn.wire.sent(StreamId(id.get()))),
         };
+        #[cfg(feature = "planted")]
+        let sent = self.plant_sent(sent);
         match call.class.applied_without_answer(sent) {
             Applied::No if call.maybe_applied => Applied::Maybe,
             applied => applied,
@@ -248,6 +264,13 @@ impl Client {
             return;
         };
         let step = conn.wire.cancel(StreamId(call.get()));
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::LateAnswer)
+            && reason == CloseReason::Canceled
+            && conn.lane == Lane::Calls
+        {
+            return self.calls.add_idle(id, Lane::Calls);
+        }
         if step == CancelStep::CloseConnection || reason == CloseReason::Deadline {
             self.conn_lost(now, id, reason);
         }

@@ -129,6 +129,14 @@ impl Client {
         call.attempts += 1;
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::DeadlineFromSend) {
+            if let Some(deadline) = call.deadline.as_mut() {
+                self.timers.disarm(*deadline, Timer::Call(id));
+                *deadline = now + self.config.write_timeout;
+                self.timers.arm(*deadline, Timer::Call(id));
+            }
+        }
         if call.sent_within.is_some() {
             if let Some(deadline) = call.deadline.take() {
                 self.timers.disarm(deadline, Timer::Call(id));

@@ -145,7 +145,7 @@ impl Client {
             return;
         };
         if entry.phase == Phase::Ended {
-            return;
+            return entry.keep_end();
         }
         entry.clear();
         self.break_off(now, stream, CloseReason::Canceled, StreamEnd::Canceled);

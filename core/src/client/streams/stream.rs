@@ -192,6 +192,13 @@ impl Stream {
         self.queued_bytes = 0;
     }
 
+    /// Forgets what is queued before its end (guarantee G19).
+    pub(super) fn keep_end(&mut self) {
+        self.queue
+            .retain(|event| matches!(event, StreamEvent::End(_)));
+        self.queued_bytes = self.queue.iter().map(size).sum();
+    }
+
     pub(super) fn poll(&mut self) -> Option<StreamEvent> {
         let event = self.queue.pop_front();
         match &event {

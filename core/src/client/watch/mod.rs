@@ -12,6 +12,8 @@
 //!                                                              Ended ──its end polled──► gone
 //! ```
 
+#[cfg(feature = "planted")]
+mod planted;
 mod position;
 mod progress;
 mod watcher;
@@ -93,7 +95,10 @@ impl Client {
             None
         };
         let deadline = now + self.config.read_timeout;
-        self.watches.table.insert(id, Watcher::new(watch, deadline));
+        let watcher = Watcher::new(watch, deadline);
+        #[cfg(feature = "planted")]
+        let watcher = watcher.with_planted(self.config.planted);
+        self.watches.table.insert(id, watcher);
         self.timers.arm(deadline, Timer::WatchOpen(id));
         match end {
             Some(end) => self.end_watch(id, end),
@@ -103,8 +108,8 @@ impl Client {
         id
     }
 
-    /// Cancels a watch: nothing more comes from it but its end. An id that is not, or no longer,
-    /// watched changes nothing.
+    /// Cancels a watch: nothing more comes from it but its end, the one it had already if there was
+    /// one. An id that is not, or no longer, watched changes nothing.
     ///
     /// ```
     /// # use etcd_core::{Client, Config, Instant, Watch, WatchEnd, WatchEvent};
@@ -119,12 +124,14 @@ impl Client {
             return;
         };
         if watcher.phase == Phase::Ended {
-            return;
+            return watcher.keep_end();
         }
         let held = watcher.queued_bytes();
         watcher.clear();
         self.watches.queued_bytes -= held;
         self.release_squeezed();
+        #[cfg(feature = "planted")]
+        self.plant_cancel(now, watch);
         self.leave_watch_conn(now, watch);
         self.end_watch(watch, WatchEnd::Canceled);
         self.settle(now);
@@ -356,13 +363,21 @@ impl Client {
                 self.watches.queued_bytes += held - before;
                 let squeezed = self.watches.queued_bytes > limits.all_watch_buffers_bytes;
                 self.watches.squeezed |= squeezed;
-                if held > limits.watch_buffer_bytes || (squeezed && held > before) {
+                let limit = limits.watch_buffer_bytes;
+                #[cfg(feature = "planted")]
+                let limit = match self.config.planted {
+                    Some(crate::planted::Planted::UnboundedBuffer) => usize::MAX,
+                    _ => limit,
+                };
+                if held > limit || (squeezed && held > before) {
                     self.set_full(watch, true);
                 }
                 self.tell_watch(watch);
             }
             WireEvent::Progress { stream, revision } => {
                 let watch = watch_of(stream);
+                #[cfg(feature = "planted")]
+                self.plant_progress(revision);
                 if let Some(watcher) = self.watches.table.get_mut(&watch) {
                     watcher.handle_progress(revision);
                     self.tell_watch(watch);
@@ -420,6 +435,10 @@ impl Client {
             _ => false,
         };
         self.set_full_elsewhere(watch);
+        #[cfg(feature = "planted")]
+        let Some(next) = self.plant_compacted(watch, next, &why) else {
+            return self.wait_again(watch);
+        };
         match why {
             Ended::Compacted { compact_revision } => {
                 self.end_watch(
@@ -451,6 +470,10 @@ impl Client {
     pub(super) fn watches_lost(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         for stream in conn.wire.streams() {
             let watch = watch_of(stream);
+            #[cfg(feature = "planted")]
+            if self.plant_lost(watch, reason) {
+                continue;
+            }
             let again = matches!(reason, CloseReason::Status(status)
                 if self.watch_refused(now, watch, conn.endpoint, conn.token, status));
             match self.lasting(reason) {
@@ -573,6 +596,10 @@ impl Client {
             conn.full_streams -= 1;
         }
         let is_full = conn.full_streams > 0;
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::NeverResumed) && !is_full {
+            return;
+        }
         if conn.is_open() && was_full != is_full {
             let output = if is_full {
                 Output::Pause(id)

@@ -59,6 +59,12 @@ impl Position {
         forward.then_some(revision)
     }
 
+    /// Moves the place of a reconnect, which nothing else may.
+    #[cfg(feature = "planted")]
+    pub(super) const fn plant(&mut self, next: i64) {
+        self.next = next;
+    }
+
     /// The start revision of a reconnect; 0 is from now on.
     pub(super) const fn next(&self) -> i64 {
         self.next

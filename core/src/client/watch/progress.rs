@@ -81,6 +81,9 @@ impl Client {
             return;
         };
         let trusted = conn.server.has(&Feature::PROGRESS_PROOF);
+        #[cfg(feature = "planted")]
+        let trusted =
+            trusted || self.config.planted == Some(crate::planted::Planted::BelieveOldProgress);
         for stream in streams {
             let watch = watch_of(stream);
             if let Some(watcher) = self.watches.table.get_mut(&watch) {

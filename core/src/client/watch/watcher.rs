@@ -45,6 +45,8 @@ pub(super) struct Watcher {
     queued_bytes: usize,
     /// The user was told that there is something, and has not found the queue empty since.
     told: bool,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::planted::Planted>,
 }
 
 /// Where a watch is on its way.
@@ -77,20 +79,49 @@ impl Watcher {
             queue: VecDeque::new(),
             queued_bytes: 0,
             told: false,
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 
     /// What to ask a server for now.
     pub(super) fn request(&self) -> Watch {
-        self.request
+        let request = self
+            .request
             .clone()
-            .with_start_revision(self.position.next())
+            .with_start_revision(self.position.next());
+        #[cfg(feature = "planted")]
+        let request = self.planted_request(request);
+        request
+    }
+
+    #[cfg(feature = "planted")]
+    pub(super) const fn with_planted(mut self, bug: Option<crate::planted::Planted>) -> Self {
+        self.planted = bug;
+        self
+    }
+
+    #[cfg(feature = "planted")]
+    fn planted_request(&self, mut request: Watch) -> Watch {
+        use crate::planted::Planted;
+        match self.planted.filter(|_| self.was_created) {
+            Some(Planted::ResumeTooFar) => request.start_revision += 1,
+            Some(Planted::ResumeFromNow) => request.start_revision = 0,
+            Some(Planted::FiltersLost) => request.filters.clear(),
+            Some(Planted::PrevKvLost) => request.prev_kv = false,
+            _ => {}
+        }
+        request
     }
 
     /// The server confirmed it for the first time.
     pub(super) fn handle_created(&mut self, revision: i64) {
         self.was_created = true;
         self.position.handle_created(revision);
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::ResumeAtCreated) {
+            self.position.plant(self.position.next().min(revision));
+        }
         self.queue.push_back(WatchEvent::Created { revision });
     }
 
@@ -99,7 +130,10 @@ impl Watcher {
         let Some(revision) = events.first().map(|event| event.kv.mod_revision) else {
             return 0;
         };
-        if !self.position.handle_revision(revision) {
+        let is_new = self.position.handle_revision(revision);
+        #[cfg(feature = "planted")]
+        let is_new = self.plant_revision(is_new, revision, header.revision);
+        if !is_new {
             return u64::try_from(events.len()).unwrap_or(u64::MAX);
         }
         let batch = WatchBatch {
@@ -110,6 +144,17 @@ impl Watcher {
         self.queued_bytes = self.queued_bytes.saturating_add(size(&batch));
         self.queue.push_back(WatchEvent::Batch(batch));
         0
+    }
+
+    #[cfg(feature = "planted")]
+    fn plant_revision(&mut self, is_new: bool, revision: i64, header: i64) -> bool {
+        use crate::planted::Planted;
+        match self.planted {
+            Some(Planted::ResumeAtLast) if is_new => self.position.plant(revision),
+            Some(Planted::HeaderMovesNext) if is_new => self.position.plant(header + 1),
+            _ => {}
+        }
+        is_new || self.planted == Some(Planted::OldAgain)
     }
 
     /// The server has sent everything up to `revision`.
@@ -133,6 +178,10 @@ impl Watcher {
 
     fn tell_progress(&mut self, revision: i64) {
         self.told_progress = self.told_progress.max(revision);
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::ProgressOvertakes) {
+            return self.queue.push_front(WatchEvent::Progress { revision });
+        }
         self.forget(|event| matches!(event, WatchEvent::Progress { .. }));
         self.queue.push_back(WatchEvent::Progress {
             revision: self.told_progress,
@@ -141,6 +190,10 @@ impl Watcher {
 
     /// It goes on over another connection.
     pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::CreatedAgain) {
+            self.handle_created(self.position.certified());
+        }
         self.forget(|event| matches!(event, WatchEvent::Resumed { .. }));
         self.queue.push_back(WatchEvent::Resumed {
             from: self.position.next(),
@@ -170,7 +223,18 @@ impl Watcher {
 
     /// Forgets what is queued.
     pub(super) fn clear(&mut self) {
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::LateEvents) {
+            return;
+        }
         self.queue.clear();
+        self.queued_bytes = 0;
+    }
+
+    /// Forgets what is queued before its end (guarantee G19).
+    pub(super) fn keep_end(&mut self) {
+        self.queue
+            .retain(|event| matches!(event, WatchEvent::End(_)));
         self.queued_bytes = 0;
     }
 
@@ -201,6 +265,11 @@ impl Watcher {
 
     pub(super) const fn position(&self) -> &Position {
         &self.position
+    }
+
+    #[cfg(feature = "planted")]
+    pub(super) const fn plant_next(&mut self, next: i64) {
+        self.position.plant(next);
     }
 
     pub(super) const fn conn(&self) -> Option<ConnId> {

@@ -29,16 +29,41 @@ pub(super) struct Revisions {
     limit: usize,
     /// The frame before was a part of a message that goes on.
     goes_on: bool,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::planted::Planted>,
 }
 
 impl Revisions {
-    pub(super) const fn new(limit: usize) -> Self {
+    pub(super) const fn new(
+        limit: usize,
+        #[cfg(feature = "planted")] planted: Option<crate::planted::Planted>,
+    ) -> Self {
         Self {
             watch_id: 0,
             events: Vec::new(),
             bytes: 0,
             limit,
             goes_on: false,
+            #[cfg(feature = "planted")]
+            planted,
+        }
+    }
+
+    /// The bytes stop for a moment.
+    #[cfg(feature = "planted")]
+    pub(super) fn plant_half(&mut self, known: Option<(ResponseHeader, i64)>, ready: &mut Ready) {
+        let is_planted = self.planted == Some(crate::planted::Planted::HalfRevision);
+        if let Some((header, _)) = known.filter(|_| is_planted && !self.events.is_empty()) {
+            self.hand_on(header, ready);
+        }
+    }
+
+    /// A part of a message ends.
+    #[cfg(feature = "planted")]
+    fn plant_early(&mut self, header: ResponseHeader, ready: &mut Ready) {
+        let is_planted = self.planted == Some(crate::planted::Planted::FragmentEarly);
+        if is_planted && self.goes_on && !self.events.is_empty() {
+            self.hand_on(header, ready);
         }
     }
 
@@ -61,6 +86,10 @@ impl Revisions {
         }
         self.count(event.size())?;
         self.events.push(event);
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::RevisionSplit) {
+            self.hand_on(header, ready);
+        }
         Ok(())
     }
 
@@ -113,6 +142,8 @@ impl Revisions {
         }
         self.check(frame.watch_id)?;
         self.goes_on = frame.fragment && is_part;
+        #[cfg(feature = "planted")]
+        self.plant_early(frame.header, ready);
         if !self.goes_on && !self.events.is_empty() {
             self.hand_on(frame.header, ready);
         }

@@ -51,6 +51,9 @@ pub struct WatchLimits {
     pub json: JsonLimits,
     /// Bytes of one revision: of each event's text, and of all its events in memory. 64 MiB.
     pub revision_bytes: usize,
+    /// A bug on purpose, for tests of tests.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::planted::Planted>,
 }
 
 impl Default for WatchLimits {
@@ -58,6 +61,8 @@ impl Default for WatchLimits {
         Self {
             json: JsonLimits::default(),
             revision_bytes: 64 << 20,
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 }
@@ -308,7 +313,11 @@ impl Reader {
             frame_bytes: limits.json.frame_bytes,
             may_scan_lines: limits.json.depth >= PLAIN_DEPTH,
             cutter: Cutter::new(limits.json, list),
-            revisions: Revisions::new(limits.revision_bytes),
+            revisions: Revisions::new(
+                limits.revision_bytes,
+                #[cfg(feature = "planted")]
+                limits.planted,
+            ),
             frame: Frame::new(),
         }
     }
@@ -351,6 +360,8 @@ impl Reader {
             };
             data = data.get(used..).unwrap_or_default();
         }
+        #[cfg(feature = "planted")]
+        self.revisions.plant_half(self.frame.known, ready);
         Ok(())
     }
 

@@ -1,0 +1,346 @@
+//! Watches: the six properties of etcd's own checks (reliability.md 1.3), and what the client adds to
+//! them: that its cursor survives anything, and that every end has its reason.
+//!
+//! For each watch the list of what it has to deliver is made from the cluster's log. What was told moves
+//! along that list; nothing may be passed over, repeated, torn or early.
+
+use std::collections::BTreeMap;
+
+use etcd_core::{
+    EventKind, Instant, KvEvent, Watch, WatchBatch, WatchEnd, WatchEvent, WatchFilter,
+};
+
+use super::history::{History, What};
+use super::timeline::Timeline;
+use super::verdict::{Evidence, Violation};
+
+/// One watch, as far as it was told.
+struct Told<'a> {
+    request: &'a Watch,
+    /// What it has to deliver, from the first revision of the store.
+    due: Vec<Due<'a>>,
+    /// The place in `due` of what comes next.
+    place: usize,
+    /// The lowest revision that may come.
+    next: i64,
+    /// Something was delivered.
+    begun: bool,
+    created: bool,
+    progress: i64,
+    canceled: bool,
+    ended: bool,
+}
+
+/// What one revision has for a watch.
+struct Due<'a> {
+    revision: i64,
+    at: Instant,
+    events: Vec<&'a KvEvent>,
+}
+
+type Broken = (&'static str, String);
+
+pub(super) fn check(
+    history: &History,
+    timeline: &Timeline<'_>,
+    evidence: &mut Evidence,
+) -> Result<(), Violation> {
+    let mut watches: BTreeMap<(usize, u64), Told<'_>> = BTreeMap::new();
+    let mut shut_down = Vec::new();
+    for event in &history.events {
+        let (at, client) = (event.at, event.client);
+        match &event.what {
+            What::WatchOpened { watch, request } => {
+                evidence.watches += 1;
+                watches.insert((client, *watch), Told::new(request, timeline));
+            }
+            What::WatchCanceled { watch } => {
+                evidence.watches_canceled += 1;
+                if let Some(told) = watches.get_mut(&(client, *watch)) {
+                    told.canceled = true;
+                }
+            }
+            What::ShutDown => shut_down.push(client),
+            What::WatchTold { watch, event } => {
+                let judged = match watches.get_mut(&(client, *watch)) {
+                    None => Err(("G19", "it was never opened".to_owned())),
+                    Some(told) => {
+                        let is_down = shut_down.contains(&client);
+                        told.tell(at, event, is_down, timeline, evidence)
+                    }
+                };
+                judged.map_err(|(rule, text)| {
+                    Violation::new(rule, at, Some(client), format!("watch {watch}: {text}"))
+                })?;
+            }
+            _ => {}
+        }
+    }
+    if !history.is_complete {
+        return Ok(());
+    }
+    let end = history.events.last().map_or(Instant::ZERO, |last| last.at);
+    for ((client, watch), told) in &watches {
+        if let Err(text) = told.is_through() {
+            let text = format!("watch {watch}: {text}");
+            return Err(Violation::new("G60", end, Some(*client), text));
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Told<'a> {
+    fn new(request: &'a Watch, timeline: &Timeline<'a>) -> Self {
+        let wanted = |event: &&KvEvent| {
+            let filter = match event.kind {
+                EventKind::Delete => WatchFilter::NoDelete,
+                _ => WatchFilter::NoPut,
+            };
+            request.range.contains(&event.kv.key) && !request.filters.contains(&filter)
+        };
+        let due = timeline.revisions.iter().filter_map(|change| {
+            let events: Vec<_> = change.events.iter().filter(wanted).collect();
+            (!events.is_empty()).then_some(Due {
+                revision: change.revision,
+                at: change.at,
+                events,
+            })
+        });
+        Self {
+            request,
+            due: due.collect(),
+            place: 0,
+            next: request.start_revision,
+            begun: false,
+            created: false,
+            progress: 0,
+            canceled: false,
+            ended: false,
+        }
+    }
+
+    fn tell(
+        &mut self,
+        at: Instant,
+        event: &WatchEvent,
+        is_down: bool,
+        timeline: &Timeline<'_>,
+        evidence: &mut Evidence,
+    ) -> Result<(), Broken> {
+        if self.ended {
+            return broken("G19", "something came after its end");
+        }
+        if let WatchEvent::End(end) = event {
+            self.ended = true;
+            return self.end(at, end, is_down, timeline, evidence);
+        }
+        if self.canceled {
+            return broken("G19", "something but its end came after it was canceled");
+        }
+        if self.created == matches!(event, WatchEvent::Created { .. }) {
+            return broken("G12", "it was not created first and once");
+        }
+        match event {
+            WatchEvent::Created { revision } => {
+                self.created = true;
+                if *revision > timeline.revision_at(at) {
+                    return broken("G12", format!("revision {revision} was not there yet"));
+                }
+                if self.next <= 0 {
+                    self.next = revision + 1;
+                }
+                self.place = self.due.partition_point(|due| due.revision < self.next);
+                Ok(())
+            }
+            WatchEvent::Batch(batch) => {
+                evidence.batches += 1;
+                evidence.events += u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
+                self.batch(at, batch, timeline)
+            }
+            WatchEvent::Progress { revision } => {
+                evidence.progresses += 1;
+                if *revision < self.progress {
+                    let before = self.progress;
+                    return broken("G16", format!("progress fell from {before} to {revision}"));
+                }
+                if *revision > timeline.revision_at(at) {
+                    return broken("G16", format!("progress {revision} was not there yet"));
+                }
+                self.progress = *revision;
+                self.pass("G16", revision + 1)
+            }
+            WatchEvent::Resumed { from, .. } => {
+                evidence.resumes += 1;
+                if *from < self.next {
+                    let next = self.next;
+                    return broken("G12", format!("resumed from {from}, before {next}"));
+                }
+                self.pass("G12", *from)
+            }
+            other => broken("G13", format!("an event nobody knows: {other:?}")),
+        }
+    }
+
+    /// From now on nothing below `next` may come, so nothing may be due there.
+    fn pass(&mut self, rule: &'static str, next: i64) -> Result<(), Broken> {
+        match self.due.get(self.place) {
+            Some(due) if due.revision < next => {
+                let lost = due.revision;
+                broken(
+                    rule,
+                    format!("{lost} was not delivered, and it is at {next}"),
+                )
+            }
+            _ => {
+                self.next = self.next.max(next);
+                Ok(())
+            }
+        }
+    }
+
+    fn batch(
+        &mut self,
+        at: Instant,
+        batch: &WatchBatch,
+        timeline: &Timeline<'_>,
+    ) -> Result<(), Broken> {
+        let revision = batch.revision;
+        if batch
+            .events
+            .iter()
+            .any(|event| event.kv.mod_revision != revision)
+        {
+            return broken("G11", format!("batch {revision} has another revision, too"));
+        }
+        if revision < self.next {
+            let rule = if self.begun { "G9" } else { "G12" };
+            let next = self.next;
+            return broken(rule, format!("{revision} came, and {next} was the next"));
+        }
+        let Some(due) = self.due.get(self.place) else {
+            return broken("G10", format!("{revision} came, and nothing was due"));
+        };
+        if due.revision != revision {
+            let due = due.revision;
+            return broken("G10", format!("{revision} came, and {due} was due"));
+        }
+        if at < due.at {
+            return broken("G10", format!("{revision} came before it was written"));
+        }
+        if batch.header.revision < revision {
+            return broken("G9", format!("the header of {revision} is older than it"));
+        }
+        let same = |(told, due): (&KvEvent, &&KvEvent)| told.kind == due.kind && told.kv == due.kv;
+        if batch.events.len() != due.events.len() {
+            let (told, due) = (batch.events.len(), due.events.len());
+            return broken("G11", format!("{revision}: {told} of {due} events"));
+        }
+        if !batch.events.iter().zip(&due.events).all(same) {
+            return broken(
+                "G10",
+                format!("{revision} has other events than were written"),
+            );
+        }
+        for event in &batch.events {
+            self.prev_kv(at, event, timeline)?;
+        }
+        self.place += 1;
+        self.begun = true;
+        self.next = revision + 1;
+        Ok(())
+    }
+
+    /// What was there before is told if it was asked for, and is never anything else.
+    fn prev_kv(&self, at: Instant, event: &KvEvent, timeline: &Timeline<'_>) -> Result<(), Broken> {
+        let revision = event.kv.mod_revision;
+        let before = timeline.get(&event.kv.key, revision - 1);
+        match (&event.prev_kv, before) {
+            (Some(_), _) if !self.request.prev_kv => {
+                broken("G22", format!("{revision}: what was before, unasked"))
+            }
+            (Some(told), Some(before)) if told == before => Ok(()),
+            (Some(_), _) => broken("G22", format!("{revision}: what was before is invented")),
+            (None, Some(_)) if self.request.prev_kv && !timeline.is_compacted(revision, at) => {
+                broken("G22", format!("{revision}: what was before is missing"))
+            }
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn end(
+        &mut self,
+        at: Instant,
+        end: &WatchEnd,
+        is_down: bool,
+        timeline: &Timeline<'_>,
+        evidence: &mut Evidence,
+    ) -> Result<(), Broken> {
+        match end {
+            WatchEnd::Canceled if self.canceled => Ok(()),
+            WatchEnd::Canceled => broken("G13", "canceled, but by nobody"),
+            WatchEnd::Shutdown if is_down => Ok(()),
+            WatchEnd::Shutdown => broken("G13", "the client was not shut down"),
+            WatchEnd::Compacted {
+                compact_revision,
+                next,
+            } => {
+                evidence.compactions_told += 1;
+                let oldest = (*compact_revision).max(next + 1);
+                let was = |(when, revision): &(Instant, i64)| {
+                    *when <= at
+                        && match compact_revision {
+                            0 => *revision >= oldest,
+                            told => revision == told,
+                        }
+                };
+                if next >= compact_revision && *compact_revision != 0 {
+                    let text = format!("{next} is not compacted at {compact_revision}");
+                    return broken("G14", text);
+                }
+                if !timeline.compactions.iter().any(was) {
+                    return broken("G14", format!("{compact_revision} was never compacted"));
+                }
+                // What it was told before may lie behind its end, if it canceled meanwhile.
+                if self.canceled {
+                    return Ok(());
+                }
+                if *next < self.next {
+                    let at = self.next;
+                    return broken("G14", format!("it wanted {next}, but was at {at}"));
+                }
+                self.pass("G14", *next)
+            }
+            WatchEnd::PermissionDenied(_) => Ok(()),
+            WatchEnd::Failed(error) => {
+                let lasts =
+                    error.status().is_some() || matches!(error, etcd_core::Error::Limit { .. });
+                if self.created && !lasts {
+                    return broken("G13", format!("it ended, though it could go on: {error}"));
+                }
+                Ok(())
+            }
+            other => broken("G13", format!("an end nobody knows: {other:?}")),
+        }
+    }
+
+    /// When nothing is under way any more: everything was told.
+    fn is_through(&self) -> Result<(), String> {
+        if self.ended {
+            return Ok(());
+        }
+        if self.canceled {
+            return Err("it was canceled, and its end not told".to_owned());
+        }
+        if !self.created {
+            return Err("it was neither created nor ended".to_owned());
+        }
+        match self.due.get(self.place) {
+            Some(due) => Err(format!("{} was never delivered", due.revision)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn broken<T>(rule: &'static str, text: impl Into<String>) -> Result<T, Broken> {
+    Err((rule, text.into()))
+}

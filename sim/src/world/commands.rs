@@ -1,0 +1,257 @@
+//! Clients that are commanded by number, and whose users are the world itself.
+
+use etcd_core::{CallOptions, Config, Credentials, Observe, Stats, Watch, WatchId};
+
+use super::asked::{Given, give};
+use super::clients::{ClientHost, Pace, Reader};
+use super::{World, lock};
+use crate::check::{Asked, History, What};
+
+/// Clients by number, and their history. A client, call, watch or stream that does not exist is left
+/// alone; numbers of calls, watches and streams are the core's own ids.
+impl World {
+    /// Adds a client. Its number is what it is called by from now on.
+    pub fn add_client(&self, config: Config) -> usize {
+        self.change(|state| {
+            let deadlines = (config.read_timeout, config.write_timeout);
+            let core = etcd_core::Client::new(config, state.rng.next_u64(), state.now);
+            state.clients.push(ClientHost::new(core, deadlines));
+            state.clients.len() - 1
+        })
+    }
+
+    /// Starts a call. Its outcome comes into the history.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn call(&self, client: usize, asked: impl Into<Asked>) -> u64 {
+        self.call_with(client, asked, CallOptions::default())
+    }
+
+    /// Starts a call with options.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn call_with(&self, client: usize, asked: impl Into<Asked>, options: CallOptions) -> u64 {
+        let asked = asked.into();
+        self.change(|state| {
+            let at = state.now;
+            let host = &mut state.clients[client];
+            let (read, write) = host.deadlines;
+            let own = options.timeout;
+            let now = host.local(at);
+            let given: Given = give(&mut host.core, now, asked.clone(), options);
+            let call = given.call.get();
+            host.numbered.insert(call, given.call);
+            host.numbers.insert(call);
+            let usual = if given.is_read { read } else { write };
+            let limit = own.or_else(|| (!given.waits).then_some(usual));
+            let deadline = limit.map(|limit| at + limit);
+            let started = What::CallStarted {
+                call,
+                asked,
+                deadline,
+            };
+            state.add(client, started);
+            state.tell_frozen(client);
+            state.drain_client(client);
+            call
+        })
+    }
+
+    /// Calls a call off.
+    pub fn cancel_call(&self, client: usize, call: u64) {
+        self.change(|state| {
+            let found = state.clients[client].numbered.get(&call).copied();
+            if let Some(id) = found {
+                state.add(client, What::CallCanceled { call });
+                state.visit(client, |host, now| host.core.cancel_call(now, id));
+            }
+        });
+    }
+
+    /// How many calls of a client are under way.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    #[must_use]
+    pub fn calls_under_way(&self, client: usize) -> usize {
+        lock(&self.state).clients[client].numbered.len()
+    }
+
+    /// Opens a watch. What it delivers is taken at this pace and comes into the history.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn watch(&self, client: usize, watch: impl Into<Watch>, pace: Pace) -> u64 {
+        let request = watch.into();
+        self.change(|state| {
+            let now = state.clients[client].local(state.now);
+            let host = &mut state.clients[client];
+            let id = host.core.watch(now, request.clone());
+            let reader = Reader::World {
+                pace,
+                is_arranged: false,
+            };
+            host.watches.insert(id, reader);
+            let watch = id.get();
+            state.add(client, What::WatchOpened { watch, request });
+            state.drain_client(client);
+            watch
+        })
+    }
+
+    /// Lets what a watch delivers be taken at another pace.
+    pub fn set_pace(&self, client: usize, watch: u64, pace: Pace) {
+        self.change(|state| {
+            if let Some(id) = state.find_watch(client, watch) {
+                state.set_pace(client, id, pace);
+            }
+        });
+    }
+
+    /// Cancels a watch.
+    pub fn cancel_watch(&self, client: usize, watch: u64) {
+        self.change(|state| {
+            if let Some(id) = state.find_watch(client, watch) {
+                state.add(client, What::WatchCanceled { watch });
+                state.visit(client, |host, now| host.core.cancel_watch(now, id));
+            }
+        });
+    }
+
+    /// Asks how far a watch is.
+    pub fn request_progress(&self, client: usize, watch: u64) {
+        self.change(|state| {
+            if let Some(id) = state.find_watch(client, watch) {
+                state.add(client, What::ProgressAsked { watch });
+                state.visit(client, |host, now| host.core.request_progress(now, id));
+            }
+        });
+    }
+
+    /// Takes a snapshot. What it delivers comes into the history.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn snapshot(&self, client: usize, options: CallOptions) -> u64 {
+        self.begin_stream(client, |core, now| core.snapshot(now, options))
+    }
+
+    /// Observes an election. What it delivers comes into the history.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn observe(&self, client: usize, observe: Observe) -> u64 {
+        self.begin_stream(client, |core, now| core.observe(now, observe))
+    }
+
+    fn begin_stream(
+        &self,
+        client: usize,
+        begin: impl FnOnce(&mut etcd_core::Client, etcd_core::Instant) -> etcd_core::StreamId,
+    ) -> u64 {
+        self.change(|state| {
+            let now = state.clients[client].local(state.now);
+            let host = &mut state.clients[client];
+            let id = begin(&mut host.core, now);
+            let reader = Reader::World {
+                pace: Pace::AtOnce,
+                is_arranged: false,
+            };
+            host.streams.insert(id, reader);
+            let stream = id.get();
+            state.add(client, What::StreamOpened { stream });
+            state.drain_client(client);
+            stream
+        })
+    }
+
+    /// Cancels a snapshot or an observation.
+    pub fn cancel_stream(&self, client: usize, stream: u64) {
+        self.change(|state| {
+            let found = state.clients[client]
+                .streams
+                .keys()
+                .find(|id| id.get() == stream);
+            if let Some(&id) = found {
+                state.add(client, What::StreamCanceled { stream });
+                state.visit(client, |host, now| host.core.cancel_stream(now, id));
+            }
+        });
+    }
+
+    /// Brings other credentials, or takes them away.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn set_credentials(&self, client: usize, credentials: Option<Credentials>) {
+        self.change(|state| {
+            state.visit(client, |host, now| {
+                host.core.set_credentials(now, credentials)
+            });
+        });
+    }
+
+    /// Ends a client.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn shut_down(&self, client: usize) {
+        self.change(|state| {
+            state.add(client, What::ShutDown);
+            state.visit(client, |host, now| host.core.shutdown(now));
+        });
+    }
+
+    /// What a client has done.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    #[must_use]
+    pub fn stats(&self, client: usize) -> Stats {
+        lock(&self.state).clients[client].core.stats()
+    }
+
+    /// Keeps also what each request was that came to a cluster ([`crate::check::Truth::asks`]), from
+    /// now on.
+    pub fn keep_history(&self) {
+        self.change(|state| state.keeps_history = true);
+    }
+
+    /// Looks at what the users of the clients by number commanded and were told so far. What the
+    /// clusters really did is not in it before [`World::take_history`].
+    pub fn look<R>(&self, look: impl FnOnce(&History) -> R) -> R {
+        look(&lock(&self.state).history)
+    }
+
+    /// What the users of the clients by number commanded and were told, and what the first cluster
+    /// really did. The world begins a new history.
+    #[must_use]
+    pub fn take_history(&self) -> History {
+        self.change(|state| {
+            let mut history = core::mem::take(&mut state.history);
+            if let Some(host) = state.clusters.first() {
+                history.truth = host.truth();
+            }
+            history
+        })
+    }
+}
+
+impl super::State {
+    /// A watch's id by its number.
+    fn find_watch(&self, client: usize, watch: u64) -> Option<WatchId> {
+        let watches = &self.clients.get(client)?.watches;
+        watches.keys().find(|id| id.get() == watch).copied()
+    }
+}
