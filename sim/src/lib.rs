@@ -2,5 +2,7 @@
 mod rng;
 
 pub mod etcd;
+pub mod gateway;
+pub mod serve;
 
 pub use rng::Rng;

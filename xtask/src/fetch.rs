@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 pub(crate) const HELP: &str = concat!(
     "\
-Usage: cargo xtask fetch [--etcd PATH|3.4|3.5]…
+Usage: cargo xtask fetch [--etcd PATH|3.4|3.5|sim]…
 
 Finds an etcd binary, fetching one where there is none, and prints its path.
 

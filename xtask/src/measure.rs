@@ -17,7 +17,7 @@ use crate::failure::Failure;
 
 pub(crate) const HELP: &str = concat!(
     "\
-Usage: cargo xtask measure unary [--rounds N] [--calls N] [--etcd PATH|3.4|3.5]
+Usage: cargo xtask measure unary [--rounds N] [--calls N] [--etcd PATH|3.4|3.5|sim]
 
   unary         one blocking caller, get and put: etcd-std against a bare loop
                 over one TcpStream that sends the same bytes, in turn; calls per

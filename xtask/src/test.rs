@@ -18,7 +18,7 @@ use crate::failure::Failure;
 
 pub(crate) const HELP: &str = concat!(
     "\
-Usage: cargo xtask test [--etcd PATH|3.4|3.5]… [-- ARGUMENT…]
+Usage: cargo xtask test [--etcd PATH|3.4|3.5|sim]… [-- ARGUMENT…]
 
 Runs `cargo test --workspace ARGUMENT…` with ETCD set to an etcd binary; with
 several --etcd, once for each.

@@ -32,8 +32,9 @@ pub fn a_watch_survives_five_kills<D: Driver>(stage: &mut Stage) {
     let mut bystander = watcher.watch("elsewhere").must();
 
     let done = &AtomicUsize::new(0);
+    let killed = &AtomicUsize::new(0);
     let (acknowledged, told, resumed) = thread::scope(|scope| {
-        let writing = scope.spawn(move || write(&writer, done));
+        let writing = scope.spawn(move || write(&writer, done, killed));
         let watching = scope.spawn(move || {
             let mut told = Vec::new();
             let mut resumed = 0;
@@ -64,6 +65,7 @@ pub fn a_watch_survives_five_kills<D: Driver>(stage: &mut Stage) {
                 done.load(Ordering::Relaxed) >= wanted || writing.is_finished()
             });
             stage.server.kill().must();
+            killed.store(kill, Ordering::Relaxed);
             thread::sleep(Duration::from_millis(50));
             stage.server.restart().must();
         }
@@ -113,10 +115,15 @@ pub fn a_watch_survives_five_kills<D: Driver>(stage: &mut Stage) {
     assert_eq!(batch(&mut bystander).events.len(), 1);
 }
 
-/// Puts all, each until it is acknowledged, then `LAST`; gives revision and key of each.
-fn write<D: Driver>(client: &D, done: &AtomicUsize) -> Vec<(i64, String)> {
+/// Puts all, each until it is acknowledged, then `LAST`; gives revision and key of each. However fast
+/// the server is, the last kill comes before the end.
+fn write<D: Driver>(client: &D, done: &AtomicUsize, killed: &AtomicUsize) -> Vec<(i64, String)> {
     let mut acknowledged = Vec::new();
     for number in 0..=PUTS {
+        let so_far = || PUTS * (killed.load(Ordering::Relaxed) + 1) / (KILLS + 1);
+        while number > so_far() + AHEAD {
+            thread::sleep(Duration::from_millis(1));
+        }
         for attempt in 0.. {
             let key = match number {
                 PUTS => LAST.to_owned(),
@@ -142,4 +149,6 @@ fn write<D: Driver>(client: &D, done: &AtomicUsize) -> Vec<(i64, String)> {
 
 const PUTS: usize = 2000;
 const KILLS: usize = 5;
+/// How many puts the writer may be past the place of the next kill.
+const AHEAD: usize = 150;
 const LAST: &str = "s/last";

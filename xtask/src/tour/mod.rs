@@ -23,7 +23,7 @@ use crate::failure::Failure;
 pub(crate) const HELP: &str = concat!(
     "\
 Usage: cargo xtask tour [--runtime std|smol] [--endpoints URL,…]
-                        [--etcd PATH|3.4|3.5]
+                        [--etcd PATH|3.4|3.5|sim]
 
 Shows what the client does, one step after the other: what is asked, what comes
 back, how long it takes. During the watch the server is killed (-9) and started

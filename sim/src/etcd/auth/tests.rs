@@ -2,9 +2,9 @@ use core::time::Duration;
 
 use etcd_core::bytes::Bytes;
 use etcd_core::{
-    AuthDisable, AuthEnable, AuthStatus, Authenticate, Code, Compact, Compare, DeleteRange,
-    HashRequest, Instant, KeyRange, LeaseGrant, LeaseRevoke, Lock, MemberList, Put, Range,
-    Response, RoleAdd, RoleDelete, RoleGet, RoleGrantPermission, RoleRevokePermission,
+    AlarmRequest, AuthDisable, AuthEnable, AuthStatus, Authenticate, Code, Compact, Compare,
+    DeleteRange, HashRequest, Instant, KeyRange, LeaseGrant, LeaseRevoke, Lock, MemberList, Put,
+    Range, Response, RoleAdd, RoleDelete, RoleGet, RoleGrantPermission, RoleRevokePermission,
     StatusRequest, Txn, UserAdd, UserChangePassword, UserDelete, UserGet, UserGrantRole, UserList,
     UserRevokeRole,
 };
@@ -463,6 +463,17 @@ fn a_refused_watch_says_why_in_the_words_of_its_version() {
             .identify_stream(server.now, &mut server.tokens, Some(&alice));
         let own = KeyRange::prefix("r/");
         assert!(server.store.permit_watch(who.as_ref(), &own).is_ok());
+    }
+}
+
+#[test]
+fn the_alarms_of_3_4_lose_the_code_too() {
+    for (version, text) in [
+        ((3, 4, 23), "auth: invalid auth token (Unknown)"),
+        ((3, 5, 1), BAD_TOKEN),
+    ] {
+        let mut server = Server::enabled(version);
+        assert_eq!(server.ask("bad", AlarmRequest::list()), text);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The whole database of a member as a stream of blobs.
 //!
-//! The content is of our own form: lines of JSON, the keys as they are. Around it all is as etcd has
+//! The content is of our own form: for each key a line of JSON, and its value as it is. Around it all is as etcd has
 //! it (gateway.md 11): blobs of 32 KiB, a multiple of 512 bytes in all, and its SHA-256 at the end.
 
 use etcd_core::bytes::Bytes;
@@ -61,10 +61,14 @@ impl Cluster {
         let mut image =
             format!("etcd-sim snapshot of revision {}\n", store.revision()).into_bytes();
         for kv in store.now(&KeyRange::all()) {
+            let mut about = kv.clone();
+            let value = core::mem::take(&mut about.value);
             // It has no maps and writes to memory, so it cannot fail.
-            let line = serde_json::to_vec(kv).unwrap_or_default();
-            image.extend(line);
-            image.push(b'\n');
+            let line = serde_json::to_vec(&about).unwrap_or_default();
+            for line in [&line[..], &value] {
+                image.extend_from_slice(line);
+                image.push(b'\n');
+            }
         }
         image.resize(image.len().next_multiple_of(PAGE), b'\n');
         image
