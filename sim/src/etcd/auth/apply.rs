@@ -1,6 +1,5 @@
 //! The requests that read or change users and roles, as log entries are applied.
 
-use etcd_core::bytes::Bytes;
 use etcd_core::{
     AuthDisableResponse, AuthEnableResponse, AuthStatusResponse, Authenticate,
     AuthenticateResponse, Instant, Known, Permission, Response, RoleAddResponse,
@@ -224,12 +223,6 @@ impl AuthStore {
         let role = self.roles.get(name);
         let mut response = RoleGetResponse::default();
         response.perm = role.ok_or_else(|| known(Known::RoleNotFound))?.clone();
-        if name == ROOT {
-            // Whatever was granted to it, this is what it may do.
-            let mut everything = Permission::read_write("");
-            everything.range.range_end = Bytes::from_static(b"\0");
-            response.perm = vec![everything];
-        }
         Ok(response.into())
     }
 

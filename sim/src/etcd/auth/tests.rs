@@ -229,8 +229,8 @@ fn lists_are_in_order_and_a_deleted_role_is_taken_from_its_users() {
     let Response::RoleGet(role) = server.apply(RoleGet::new("root")).unwrap() else {
         panic!("a role")
     };
-    assert_eq!(role.perm.len(), 1);
-    assert_eq!(role.perm[0].range.range_end, "\0");
+    // That it may do everything is not said.
+    assert!(role.perm.is_empty());
 }
 
 #[test]

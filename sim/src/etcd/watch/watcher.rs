@@ -107,7 +107,12 @@ impl Watcher {
         let duplicates = view.setup.defects.duplicate_events;
         let newest = view.store.revision();
         let (mut batch, mut revisions, mut last) = (Vec::new(), 0, Vec::new());
-        let first = self.next.max(view.store.compacted()).max(1);
+        // A revision below 0 is after all others in the server's database.
+        let first = if self.next < 0 {
+            newest + 1
+        } else {
+            self.next.max(view.store.compacted())
+        };
         for revision in first..=newest {
             let events = self.wanted(view.store, view.store.events(revision));
             if events.is_empty() {

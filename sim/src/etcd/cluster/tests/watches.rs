@@ -257,6 +257,12 @@ fn a_negative_start_is_refused_in_two_ways() {
         etcd.told(watch),
         ["0@1 created", "0@0 canceled compacted -1"]
     );
+    // One less than the first is after the last.
+    etcd.put("a", "1");
+    let watch = etcd.watch(0, Watch::key("a").with_start_revision(-1));
+    etcd.pass(millis(100));
+    etcd.put("a", "1");
+    assert_eq!(etcd.told(watch), ["0@2 created", "0@3 +a3"]);
 }
 
 #[test]
