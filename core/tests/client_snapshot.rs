@@ -42,7 +42,7 @@ fn a_snapshot_canceled_after_an_end_that_was_not_read_delivers_nothing_else() {
         close 1
         > drop 1
         > take 1
-        stream 1: end: snapshot of 512 bytes is whole
+        stream 1: end: canceled by the caller
         ",
     );
 }

@@ -337,7 +337,7 @@ fn a_watch_canceled_after_an_end_that_was_not_read_delivers_nothing_else() {
         close 1
         > unwatch 1
         > read 1
-        watch 1: end: revision 9 was compacted, the oldest one kept is 10
+        watch 1: end: canceled by the caller
         "#,
     );
 }

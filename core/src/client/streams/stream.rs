@@ -192,11 +192,15 @@ impl Stream {
         self.queued_bytes = 0;
     }
 
-    /// Forgets what is queued before its end (guarantee G19).
+    /// Forgets what is queued (guarantee G19), but an end that is all there is. One behind other things
+    /// speaks of what its user did not get, and becomes that of the cancel.
     pub(super) fn keep_end(&mut self) {
-        self.queue
-            .retain(|event| matches!(event, StreamEvent::End(_)));
-        self.queued_bytes = self.queue.iter().map(size).sum();
+        if self.queue.len() > 1 {
+            self.queue.clear();
+            let end = StreamEvent::End(StreamEnd::Canceled);
+            self.queued_bytes = size(&end);
+            self.queue.push_back(end);
+        }
     }
 
     pub(super) fn poll(&mut self) -> Option<StreamEvent> {

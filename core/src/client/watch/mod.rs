@@ -108,8 +108,8 @@ impl Client {
         id
     }
 
-    /// Cancels a watch: nothing more comes from it but its end, the one it had already if there was
-    /// one. An id that is not, or no longer, watched changes nothing.
+    /// Cancels a watch: nothing more comes from it but its end, the one it had already if that is all
+    /// that was not read. An id that is not, or no longer, watched changes nothing.
     ///
     /// ```
     /// # use etcd_core::{Client, Config, Instant, Watch, WatchEnd, WatchEvent};
@@ -123,13 +123,18 @@ impl Client {
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
-        if watcher.phase == Phase::Ended {
-            return watcher.keep_end();
-        }
         let held = watcher.queued_bytes();
-        watcher.clear();
+        let has_ended = watcher.phase == Phase::Ended;
+        if has_ended {
+            watcher.keep_end();
+        } else {
+            watcher.clear();
+        }
         self.watches.queued_bytes -= held;
         self.release_squeezed();
+        if has_ended {
+            return;
+        }
         #[cfg(feature = "planted")]
         self.plant_cancel(now, watch);
         self.leave_watch_conn(now, watch);

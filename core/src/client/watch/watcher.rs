@@ -231,11 +231,14 @@ impl Watcher {
         self.queued_bytes = 0;
     }
 
-    /// Forgets what is queued before its end (guarantee G19).
+    /// Forgets what is queued (guarantee G19), but an end that is all there is. One behind other things
+    /// tells how far the watch came, which its user did not, and becomes that of the cancel.
     pub(super) fn keep_end(&mut self) {
-        self.queue
-            .retain(|event| matches!(event, WatchEvent::End(_)));
-        self.queued_bytes = 0;
+        if self.queue.len() > 1 {
+            self.queue.clear();
+            self.queued_bytes = 0;
+            self.queue.push_back(WatchEvent::End(WatchEnd::Canceled));
+        }
     }
 
     pub(super) fn poll(&mut self) -> Option<WatchEvent> {
