@@ -1,6 +1,6 @@
 //! What calls ask for: of which kind they are, and what tells one write from another.
 
-use etcd_core::{Call, Rpc};
+use etcd_core::{Call, Misuse, Rpc};
 
 use super::history::{Asked, Changed};
 use crate::etcd::Request;
@@ -38,6 +38,11 @@ pub(super) fn is_of(request: &Request, what: &Changed) -> bool {
         Request::LeaseRevoke(_) => matches!(what, Changed::LeaseRevoked { .. }),
         _ => false,
     }
+}
+
+/// Whether it is a transaction that can split the cluster (etcd issue 18667).
+pub(super) fn is_poison(request: &Request) -> bool {
+    matches!(request, Request::Txn(txn) if txn.check() == Err(Misuse::RangeAtRevisionWithWrite))
 }
 
 /// The kind of a call, whether it reads only, and whether it may be sent again.

@@ -13,7 +13,7 @@ use etcd_core::{
     TxnOpResponse, TxnResponse,
 };
 
-use super::asked::{Mark, is_of, mark, mark_of, nature};
+use super::asked::{Mark, is_of, is_poison, mark, mark_of, nature};
 use super::history::{Asked, Change, Changed, Event, History, What};
 use super::timeline::Timeline;
 use super::verdict::{Evidence, Violation};
@@ -71,6 +71,10 @@ pub(super) fn check(
         }
     }
     for (ask, request) in &history.truth.asks {
+        if is_poison(request) {
+            let text = "a transaction that can split the cluster was sent";
+            return Err(Violation::new("G61", Instant::ZERO, None, text));
+        }
         let Some(changes) = timeline.by_ask.get(ask) else {
             continue;
         };

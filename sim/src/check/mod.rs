@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   History ─► timeline   the cluster's log, as a store that can be asked about any revision
-//!           ─► calls      one outcome each, and that one true (G1 to G5, G7)
+//!           ─► calls      one outcome each, and that one true (G1 to G5, G7, G61)
 //!           ─► reads      nothing read that was not so, nor older than known (G6, G8)
 //!           ─► watches    order, once, nothing lost, nothing torn … (G9 to G16, G19, G22)
 //!           ─► leases     alive when told so, and as long as told (G25 to G28)

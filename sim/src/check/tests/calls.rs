@@ -2,8 +2,8 @@ use core::time::Duration;
 
 use etcd_core::{
     Applied, Cause, Code, DeleteRange, DeleteRangeResponse, Error, LeaseGrant, LeaseGrantResponse,
-    NetError, NetErrorKind, Phase, Put, PutResponse, Range, Response, Status, Txn, TxnOpResponse,
-    TxnResponse,
+    NetError, NetErrorKind, Phase, Put, PutResponse, Range, Response, Status, Txn, TxnOp,
+    TxnOpResponse, TxnResponse,
 };
 
 use super::{Script, asked, cut};
@@ -235,6 +235,18 @@ fn a_deadline_that_passes_too_early_is_refused() {
     let (phase, applied) = (Phase::Answer, Applied::Maybe);
     script.end(call, Err(Error::Timeout { phase, applied }));
     script.breaks("G7");
+}
+
+#[test]
+fn a_transaction_that_can_split_the_cluster_is_refused() {
+    let mut script = Script::new();
+    let put: TxnOp = Put::new("a", "1").into();
+    let read = Range::key("a").with_revision(1).into();
+    let poison = asked(Txn::new().and_then([put, read]));
+    let call = script.start(&poison);
+    script.write(Some(&poison), &[("a", Some("1"))]);
+    script.in_doubt(call);
+    script.breaks("G61");
 }
 
 fn deleted(script: &Script, deleted: i64) -> Result<Response, Error> {
