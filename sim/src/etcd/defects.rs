@@ -42,6 +42,9 @@ pub struct Defects {
     /// 18667: a transaction that writes, and reads at a compacted revision, is refused by the member
     /// that was asked and carried out by the others.
     pub split_cluster: bool,
+    /// No issue known: while an alarm is raised, nobody's permissions are looked at for what is agreed
+    /// on; seen on 3.4.23 and 3.5.1.
+    pub alarm_skips_auth: bool,
 }
 
 impl Defects {
@@ -60,6 +63,7 @@ impl Defects {
             dead_lease_renewed: false,
             stale_reads: false,
             split_cluster: false,
+            alarm_skips_auth: false,
         }
     }
 
@@ -79,6 +83,7 @@ impl Defects {
             dead_lease_renewed: before(38, 23),
             stale_reads: before(42, 28),
             split_cluster: *version < Version::new(3, 7, 0),
+            alarm_skips_auth: *version < Version::new(3, 6, 0),
         }
     }
 
@@ -99,6 +104,7 @@ impl Defects {
             progress_ahead: all.progress_ahead,
             compacted_delete_missing: all.compacted_delete_missing,
             split_cluster: all.split_cluster,
+            alarm_skips_auth: all.alarm_skips_auth,
             ..Self::none()
         }
     }

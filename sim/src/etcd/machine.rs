@@ -75,11 +75,12 @@ impl Machine {
         entry: &Entry,
         asked: bool,
     ) -> Result<Response, Fault> {
-        if let Some(who) = &entry.who {
+        self.check_alarms(&entry.request)?;
+        let skips = setup.defects.alarm_skips_auth && !self.alarms.is_empty();
+        if let Some(who) = entry.who.as_ref().filter(|_| !skips) {
             let keys = |id| lease_keys(&self.leases, id);
             self.auth.permit(who, &entry.request, &keys)?;
         }
-        self.check_alarms(&entry.request)?;
         let fits = self.fits(setup, &entry.request);
         let response = match &entry.request {
             Request::Put(put) => self.put(put).map_err(fault),

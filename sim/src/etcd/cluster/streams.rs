@@ -209,6 +209,9 @@ impl Cluster {
             Err(refused) => {
                 response.watch_id = -1;
                 response.canceled = true;
+                if is_before(&self.setup.version, 22, 6) {
+                    self.nodes[member].hub.mute(ask, -1);
+                }
                 refused.reason().clone_into(&mut response.cancel_reason);
             }
         }

@@ -369,13 +369,11 @@ impl Writer<'_> {
     }
 }
 
-/// Whether a transaction writes on any of its branches.
+/// Whether a transaction has to be agreed on: so is each that has anything but ranges directly in it,
+/// even if what is nested only reads.
 pub(in super::super) fn writes(txn: &Txn) -> bool {
-    txn.success.iter().chain(&txn.failure).any(|op| match op {
-        TxnOp::Put(_) | TxnOp::DeleteRange(_) => true,
-        TxnOp::Txn(txn) => writes(txn),
-        _ => false,
-    })
+    let mut ops = txn.success.iter().chain(&txn.failure);
+    ops.any(|op| !matches!(op, TxnOp::Range(_)))
 }
 
 /// What is wrong with a single put by the state it meets. Unlike in a transaction, its lease is

@@ -1,8 +1,9 @@
 //! Users and tokens, where they meet the cluster: logins, restarts, what changes under way.
 
 use etcd_core::{
-    AuthEnable, Authenticate, Code, KeyRange, Known, LeaseGrant, Permission, Put, Range, RoleAdd,
-    RoleGrantPermission, UserAdd, UserChangePassword, UserGrantRole, Version, Watch, WatchRequest,
+    AlarmRequest, AlarmType, AuthEnable, Authenticate, Code, DeleteRange, KeyRange, Known,
+    LeaseGrant, Permission, Put, Range, RoleAdd, RoleGrantPermission, UserAdd, UserChangePassword,
+    UserGrantRole, Version, Watch, WatchRequest,
 };
 
 use super::support::{Etcd, millis, secs};
@@ -151,4 +152,19 @@ fn leases_end_though_nobody_may_revoke_them() {
     etcd.call_with(0, user.clone(), put).unwrap();
     etcd.pass(secs(3));
     assert_eq!(etcd.call_with(0, user, Range::key("a")).unwrap().count, 0);
+}
+
+#[test]
+fn an_alarm_opens_older_servers_to_everybody() {
+    for (version, opens) in [
+        (Version::new(3, 5, 1), true),
+        (Version::new(3, 6, 10), false),
+    ] {
+        let mut etcd = guarded(Setup::new(version));
+        assert!(etcd.call(0, DeleteRange::key("a")).is_err());
+        let root = login(&mut etcd, 0, "root");
+        let alarm = AlarmRequest::activate(5, AlarmType::NoSpace);
+        etcd.call_with(0, root, alarm).unwrap();
+        assert_eq!(etcd.call(0, DeleteRange::key("a")).is_ok(), opens);
+    }
 }
