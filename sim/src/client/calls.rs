@@ -185,8 +185,8 @@ calls! {
 calls! {
     "The members of a cluster.";
 
-    /// The members, as the asked server knows them. For every change that was acknowledged before, give
-    /// [`MemberList::with_linearizable`] to [`Client::call`].
+    /// The members, with every change that was acknowledged before. Where there is no quorum, give
+    /// [`MemberList::with_serializable`] to [`Client::call`].
     fn member_list() -> MemberListResponse = MemberList::new();
 
     /// Adds a voting member, which has to be started afterwards. For a learner, give a [`MemberAdd`] to
