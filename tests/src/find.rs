@@ -83,8 +83,8 @@ pub fn sim() -> io::Result<PathBuf> {
         "etcd-sim",
     ];
     run(Command::new(cargo).args(build))?;
-    let built = folder().join("../debug/etcd-sim");
-    fs::canonicalize(&built)
+    // Beside the folder, which need not be there yet.
+    fs::canonicalize(folder().with_file_name("debug").join("etcd-sim"))
 }
 
 /// What `etcd --version` says of itself, for instance `3.4.23`.

@@ -251,7 +251,14 @@ fn a_call_can_be_canceled(runtime: &str) {
     let mut shim = Shim::start(runtime, &[&server.endpoint()]);
     shim.ok("kv/put", json!({"key": "aw=="}));
     server.pause().unwrap();
+    let bytes_out = |shim: &mut Shim| shim.ask(json!({"stats": {}}))["ok"]["bytes_out"].clone();
+    let before = bytes_out(&mut shim);
     let put = shim.send(json!({"call": "kv/put", "request": {"key": "aw=="}}));
+    // A put that was not yet sent would certainly not happen.
+    let start = Instant::now();
+    while bytes_out(&mut shim) == before {
+        assert!(start.elapsed() < PATIENCE, "the put is never sent");
+    }
     let range = shim.send(json!({"call": "kv/range", "request": {"key": "aw=="}}));
     for (call, applied) in [(put, "maybe"), (range, "no")] {
         let cancel = shim.send(json!({"cancel": call}));

@@ -1,4 +1,4 @@
-//! A command's line: options that each take a value, plain words, and whatever is behind `--`.
+//! A command's line: options, nearly all with a value, plain words, and whatever is behind `--`.
 //!
 //! `--name value` and `--name=value` mean the same; `--help` is understood before `--`. It knows
 //! no command: each says which options it takes and what it makes of them.
@@ -6,6 +6,9 @@
 use std::ffi::OsString;
 
 use crate::failure::Failure;
+
+/// The options that are given or not, and take no value.
+const FLAGS: [&str; 1] = ["--embedded"];
 
 /// A command's line, taken apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,6 +44,13 @@ impl Args {
                             _ => format!("{command} takes {}, not {name}", known.join(" and ")),
                         })
                     })?;
+                    if FLAGS.contains(name) {
+                        if word.contains('=') {
+                            return Err(Failure::usage(format!("{name} takes no value")));
+                        }
+                        args.options.push((name, String::new()));
+                        continue;
+                    }
                     let value = match word.contains('=') {
                         true => value.to_owned(),
                         false => text(given.next().unwrap_or_default())?,
@@ -73,6 +83,11 @@ impl Args {
             [value] => Ok(Some(value)),
             _ => Err(Failure::usage(format!("{option} can be given once only"))),
         }
+    }
+
+    /// Whether an option that takes no value was given.
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.options.iter().any(|(name, _)| *name == flag)
     }
 
     /// The plain words before `--`.

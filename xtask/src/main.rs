@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "tour",
         help: tour::HELP,
-        options: &["--runtime", "--endpoints", "--etcd"],
+        options: &["--runtime", "--endpoints", "--etcd", "--embedded"],
         run: tour::run,
     },
     Command {

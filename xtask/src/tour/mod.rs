@@ -17,13 +17,14 @@ use self::guide::Guide;
 use self::pen::Pen;
 use crate::args::Args;
 use crate::choice::Choice;
+use crate::choice::Found;
 use crate::choice::etcd_help;
 use crate::failure::Failure;
 
 pub(crate) const HELP: &str = concat!(
     "\
 Usage: cargo xtask tour [--runtime std|smol] [--endpoints URL,…]
-                        [--etcd PATH|3.4|3.5|sim]
+                        [--etcd PATH|3.4|3.5|sim | --embedded]
 
 Shows what the client does, one step after the other: what is asked, what comes
 back, how long it takes. During the watch the server is killed (-9) and started
@@ -33,6 +34,8 @@ again, and the watch goes on without a gap. Ends with 1 if a step fails.
   --endpoints … use these servers (URLs with commas between them), not one
                 started for the tour; nothing is killed, and all keys are under
                 a prefix of the tour's own and deleted at the end
+  --embedded    on the simulated etcd of this workspace: the same as --etcd sim,
+                and what is done where no other etcd can be had
 ",
     etcd_help!()
 );
@@ -65,6 +68,23 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
+/// The server the user wants, or the simulated one where none was named and none can be had.
+fn server(args: &Args) -> Result<Found, Failure> {
+    let choice = match (args.has("--embedded"), Choice::one(args)?) {
+        (false, choice) => choice,
+        (true, Choice::Any | Choice::Sim) => Choice::Sim,
+        (true, _) => return Err(Failure::usage("--embedded and --etcd say different things")),
+    };
+    match choice.find() {
+        Err(error) if choice == Choice::Any => {
+            eprintln!("xtask: no etcd can be had: {error}");
+            eprintln!("xtask: so the tour is on the simulated etcd of this workspace");
+            Ok(Choice::Sim.find()?)
+        }
+        found => Ok(found?),
+    }
+}
+
 /// The tour on one runtime; whether every step of it succeeded.
 fn one<D: Driver>(pen: &Pen, args: &Args, who: &str) -> Result<bool, Failure> {
     let config = |endpoints: &[&str]| {
@@ -80,7 +100,7 @@ fn one<D: Driver>(pen: &Pen, args: &Args, who: &str) -> Result<bool, Failure> {
             Guide::<D>::new(pen, config, prefix, None).walk()
         }
         None => {
-            let found = Choice::one(args)?.find()?;
+            let found = server(args)?;
             let mut server = Server::start_with(&found.binary, &[])?;
             let endpoint = server.endpoint();
             let config = config(&[&endpoint])?;
