@@ -65,7 +65,7 @@ impl Options {
             planted: None,
         };
         while let Some(word) = words.next() {
-            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
             match &*word {
                 "--help" | "-h" => return Ok(None),
                 "--from" => options.from = number(&value()?)?,
