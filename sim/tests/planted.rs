@@ -25,7 +25,7 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::SecondOutcome, 0, "G1"),
     (Planted::DeadlineFromSend, 1, "G7"),
     (Planted::TimerStaysDue, 1, "G59"),
-    (Planted::PoisonSent, 8, "G61"),
+    (Planted::PoisonSent, 0, "G61"),
     (Planted::FragmentEarly, 13, "G11"),
     (Planted::RevisionSplit, 0, "G11"),
     (Planted::ProgressOfAnother, 2, "G12"),

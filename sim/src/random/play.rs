@@ -17,6 +17,8 @@ use crate::world::{Act, Between, Pace, World};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long all calls and deliveries take where nothing is wrong.
 const PROMPTLY: Duration = Duration::from_secs(3);
+/// For so many seconds more watches may go on, if each second brings something.
+const MOST_SECONDS: u32 = 120;
 /// More things than this at one instant mean that time stands still (guarantee G59).
 const MOST_AT_ONCE: u64 = 200_000;
 
@@ -152,6 +154,15 @@ impl Player {
             asked.push((client, self.world.call(client, Range::key("k-last"))));
         }
         self.run_until(calm + PROMPTLY)?;
+        // On a slow network much takes its time: it is enough that it comes.
+        let mut seen = self.world.look(batches);
+        for _ in 0..MOST_SECONDS {
+            self.run_until(self.world.now() + Duration::from_secs(1))?;
+            let told = self.world.look(batches);
+            if core::mem::replace(&mut seen, told) == told {
+                break;
+            }
+        }
         self.world.look(|history| served(history, &asked))
     }
 
@@ -317,6 +328,12 @@ fn held(events: &[Event], of: usize, watch: u64) -> usize {
         (sum + size, size.max(largest))
     });
     sum - largest
+}
+
+/// How many batches were told.
+fn batches(history: &History) -> usize {
+    let is_batch = |event: &&Event| matches!(&event.what, What::WatchTold { event, .. } if matches!(event, WatchEvent::Batch(_)));
+    history.events.iter().filter(is_batch).count()
 }
 
 /// Whether a server is full, for which nobody can do anything.
