@@ -48,6 +48,10 @@ pub(super) struct Script {
     watches: usize,
     /// Whether users and roles are asked about, and how often it comes to that.
     auth: bool,
+    /// Whether the transaction in the making may delete ranges without end. The server's check for
+    /// keys that are both put and deleted does not see those, and a put that keeps the value of a key
+    /// which is gone by then ends the process, again at each start.
+    opens: bool,
     /// What is left of a sequence that has to come whole.
     queue: Vec<(Option<User>, Request)>,
 }
@@ -69,6 +73,7 @@ impl Script {
             compacted: 0,
             watches: 0,
             auth: seed % 3 != 0,
+            opens: false,
             queue: Vec::new(),
         }
     }
@@ -253,6 +258,9 @@ impl Script {
     }
 
     fn txn(&mut self, depth: u32) -> Txn {
+        if depth == 0 {
+            self.opens = self.rng.one_in(2);
+        }
         let compares: Vec<_> = (0..self.rng.below(3)).map(|_| self.compare()).collect();
         let success = self.ops(depth);
         let failure = self.ops(depth);
@@ -262,11 +270,22 @@ impl Script {
     fn ops(&mut self, depth: u32) -> Vec<TxnOp> {
         let count = self.rng.below(4);
         let ops = (0..count).map(|_| match self.rng.below(10) {
-            0..=3 => TxnOp::from(self.put()),
             4..=6 => TxnOp::from(self.range()),
-            7..=8 => TxnOp::from(self.delete()),
-            _ if depth < 2 => TxnOp::from(self.txn(depth + 1)),
-            _ => TxnOp::from(self.put()),
+            7..=8 => {
+                let mut delete = self.delete();
+                if !self.opens && delete.range.range_end[..] == [0] {
+                    delete.range = KeyRange::key(self.key());
+                }
+                TxnOp::from(delete)
+            }
+            9 if depth < 2 => TxnOp::from(self.txn(depth + 1)),
+            _ => {
+                let mut put = self.put();
+                if self.opens {
+                    (put.ignore_value, put.ignore_lease) = (false, false);
+                }
+                TxnOp::from(put)
+            }
         });
         ops.collect()
     }
