@@ -68,7 +68,7 @@ use crate::net::{Fault, Faults, Shape, Tally};
 ///     client.put("greeting", "hello").await?;
 ///     client.get("greeting").await
 /// })?;
-/// assert_eq!(answer.kvs[0].value_str(), Some("hello"));
+/// assert_eq!(answer.kvs[0].value_str(), Ok("hello"));
 /// # Ok::<(), etcd_core::Error>(())
 /// ```
 #[derive(Clone)]
