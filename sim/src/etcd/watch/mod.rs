@@ -266,7 +266,8 @@ impl Hub {
             let mut behind = watcher.next <= view.store.revision();
             if view.setup.defects.watch_back_in_time && behind {
                 let back = i64::try_from(1 + rng.below(5)).unwrap_or(1);
-                let oldest = view.store.compacted().max(1);
+                // Never forward: what was compacted meanwhile has to be told.
+                let oldest = view.store.compacted().max(1).min(watcher.next);
                 watcher.next = (watcher.next - back).max(oldest);
                 behind = true;
             }

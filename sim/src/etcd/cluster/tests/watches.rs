@@ -333,30 +333,45 @@ fn a_slow_stream_that_is_compacted_away_is_told_so_unless_defective() {
     assert_eq!(lost, ["0@4 +a4"]);
 }
 
+/// A watch of `a` at a member that is cut off at revision 2 and brought up by a snapshot at 6.
+fn told_after_a_snapshot(defective: bool, compacted: Option<i64>) -> Vec<String> {
+    let mut defects = Defects::none();
+    defects.watch_back_in_time = defective;
+    let setup = Setup::new(Version::new(3, 5, 1)).with_members(3);
+    let setup = setup.with_snapshot_after(2).with_defects(defects);
+    let mut etcd = Etcd::new(setup);
+    let other = etcd.follower();
+    let watch = etcd.watch(other, Watch::key("a"));
+    let leader = etcd.leader();
+    etcd.call(leader, Put::new("a", "1")).unwrap();
+    etcd.told(watch);
+    let rest: Vec<_> = (0..3).filter(|&member| member != other).collect();
+    etcd.cluster.partition(etcd.now, &[&rest]);
+    for _ in 0..4 {
+        etcd.call(leader, Put::new("a", "1")).unwrap();
+    }
+    if let Some(revision) = compacted {
+        etcd.call(leader, Compact::new(revision)).unwrap();
+    }
+    etcd.cluster.heal(etcd.now);
+    etcd.pass(millis(200));
+    etcd.told(watch)
+}
+
 #[test]
 fn a_snapshot_may_take_watches_back_in_time() {
-    let told = |defective| {
-        let mut defects = Defects::none();
-        defects.watch_back_in_time = defective;
-        let setup = Setup::new(Version::new(3, 5, 1)).with_members(3);
-        let setup = setup.with_snapshot_after(2).with_defects(defects);
-        let mut etcd = Etcd::new(setup);
-        let other = etcd.follower();
-        let watch = etcd.watch(other, Watch::key("a"));
-        let leader = etcd.leader();
-        etcd.call(leader, Put::new("a", "1")).unwrap();
-        etcd.told(watch);
-        let rest: Vec<_> = (0..3).filter(|&member| member != other).collect();
-        etcd.cluster.partition(etcd.now, &[&rest]);
-        for _ in 0..4 {
-            etcd.call(leader, Put::new("a", "1")).unwrap();
-        }
-        etcd.cluster.heal(etcd.now);
-        etcd.pass(millis(200));
-        etcd.told(watch)
-    };
-    assert_eq!(told(false), ["0@6 +a3 +a4 +a5 +a6"]);
-    assert_eq!(told(true), ["0@6 +a2 +a3 +a4 +a5 +a6"]);
+    let told = told_after_a_snapshot;
+    assert_eq!(told(false, None), ["0@6 +a3 +a4 +a5 +a6"]);
+    assert_eq!(told(true, None), ["0@6 +a2 +a3 +a4 +a5 +a6"]);
+}
+
+#[test]
+fn a_snapshot_tells_watches_what_was_compacted() {
+    // Random world 58853: the defective member took the watch forward, past what it had missed.
+    for defective in [false, true] {
+        let told = told_after_a_snapshot(defective, Some(5));
+        assert_eq!(told, ["0@0 canceled compacted 5"], "{defective}");
+    }
 }
 
 #[test]
