@@ -288,7 +288,7 @@ fn an_answer_that_closes_is_the_connections_last() {
 fn errors_of_both_dialects_are_read() {
     check(
         r#"
-        > client a
+        > client a attempts=1
         > put k v
         connect 1 to a
         > open 1

@@ -6,6 +6,7 @@ use http::HeaderName;
 use http::HeaderValue;
 
 use super::auth::Credentials;
+use super::endpoint::Balance;
 use super::endpoint::Endpoint;
 use crate::codec::http1::HttpLimits;
 use crate::error::ConfigError;
@@ -25,8 +26,10 @@ use crate::wire::gateway::ApiPrefix;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The servers. At least one; they are tried in turn, beginning at one picked by the seed.
+    /// The servers. At least one.
     pub endpoints: Vec<Endpoint>,
+    /// How one of them is chosen. Round robin.
+    pub balance: Balance,
     /// What stands before every path of the gateway: `/v3` for etcd 3.4 and later, `/v3beta` for 3.3.
     pub api_prefix: ApiPrefix,
     /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
@@ -52,6 +55,10 @@ pub struct Config {
     /// How long a server may be silent in the middle of a snapshot. 30 s; a snapshot as a whole has no
     /// deadline unless its options give it one, since stores have any size.
     pub snapshot_idle_timeout: Duration,
+    /// How long a server may be silent about a call that another endpoint could do, before it is asked
+    /// there: one that only reads, or that may be repeated. 2 s (guarantee G43). Not used where there
+    /// is one endpoint only.
+    pub attempt_timeout: Duration,
     /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
     pub max_connections: usize,
     /// Watches on one connection. 100 (rule W-25).
@@ -158,6 +165,7 @@ impl Config {
         }
         Ok(Self {
             endpoints,
+            balance: Balance::default(),
             api_prefix: ApiPrefix::default(),
             headers: Vec::new(),
             credentials: None,
@@ -167,6 +175,7 @@ impl Config {
             write_timeout: Duration::from_secs(8),
             watch_created_timeout: Duration::from_secs(2),
             snapshot_idle_timeout: Duration::from_secs(30),
+            attempt_timeout: Duration::from_secs(2),
             max_connections: 8,
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),

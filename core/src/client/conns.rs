@@ -36,12 +36,15 @@ impl Client {
     pub(super) fn open_conn(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> ConnId {
         let id = ConnId::new(self.next_conn);
         self.next_conn += 1;
+        if lane.purpose() != Purpose::Calls && lane.endpoint().is_none() {
+            self.endpoints.handle_stream(at);
+        }
         let endpoint = self.endpoints.get(at).clone();
         self.wire.gateway.set_token(self.auth.header(at));
         let wire = Wire::open(lane.purpose(), &self.wire, endpoint.authority());
         let deadline = now + self.config.connect_timeout;
         self.timers.arm(deadline, Timer::Connect(id));
-        let mut conn = Conn::new(at, lane, wire, deadline);
+        let mut conn = Conn::new(at, lane, wire, now, deadline);
         conn.token = self.auth.generation(at);
         self.conns.insert(id, conn);
         self.outputs
@@ -169,17 +172,18 @@ impl Client {
         }
     }
 
-    /// Takes the next endpoint, and waits where every one of them failed.
+    /// Takes note of what the loss says of the endpoint, and waits where every one of them failed.
     fn lane_failed(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
-        let was_current = self.endpoints.handle_failure(conn.endpoint);
-        // Of connections that were lost together one counts: the endpoint was left with the first.
-        let pinned = matches!(
-            conn.lane,
-            Lane::Pinned(_) | Lane::PinnedWaits(_) | Lane::Snapshots(Some(_))
-        );
-        let counts = was_current || pinned;
         // A caller's impatience is a reason to ask elsewhere, and none for the others to wait.
-        let counts = counts && *reason != CloseReason::Deadline;
+        if *reason == CloseReason::Deadline && now - conn.last_alive < self.config.attempt_timeout {
+            return self.endpoints.leave(conn.endpoint);
+        }
+        let is_news = self
+            .endpoints
+            .handle_failure(now, conn.endpoint, conn.last_alive);
+        // Of connections that were lost together one counts, where there is another endpoint.
+        let is_only = conn.lane.endpoint().is_some() || self.endpoints.configured() == 1;
+        let counts = (is_news || is_only) && *reason != CloseReason::Deadline;
         if !counts || lived_long(now, conn) {
             return;
         }

@@ -39,6 +39,7 @@ use std::collections::VecDeque;
 
 pub use self::auth::Credentials;
 pub use self::config::{Config, Limits};
+pub use self::endpoint::Balance;
 pub use self::endpoint::Endpoint;
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
@@ -152,7 +153,7 @@ impl Client {
             frame_bytes: config.limits.frame_bytes,
         };
         Self {
-            endpoints: Endpoints::new(config.endpoints.clone(), rng.next_u64()),
+            endpoints: Endpoints::new(config.endpoints.clone(), config.balance, rng.next_u64()),
             wire: WireConfig {
                 gateway,
                 http,
@@ -260,6 +261,7 @@ impl Client {
     pub fn handle_received(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) {
         if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
             self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
+            open.last_alive = now;
             open.wire.handle_received(bytes);
             self.drain_wire(now, conn);
             self.settle(now);
@@ -349,6 +351,8 @@ impl Client {
         while let Some(timer) = self.timers.fire(now) {
             match timer {
                 Timer::Call(call) => self.call_timed_out(now, call),
+                Timer::Again(call) => self.call_rested(now, call),
+                Timer::Attempt(call) => self.attempt_timed_out(now, call),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::Login => self.login_is_due(),
@@ -454,6 +458,7 @@ impl Client {
             return;
         }
         self.finish_login(now);
+        self.probe(now);
         self.place_calls(now);
         self.place_renewals(now);
         self.place_watches(now);

@@ -4,7 +4,8 @@
 //! earlier attempt was not taken by a socket, for then the server cannot have had the whole request
 //! (guarantees G3 to G5; measured in reliability.md 2.1). A call that only reads, or whose
 //! repetition changes nothing, may be sent again after any loss of its connection (rules ).
-//! Which of the server's own errors call for another try is for a later table here.
+//! The same two questions are asked of a refusal: [`passing`] says whether another try has a chance,
+//! and the table of certain answers whether a call that changes something may have it.
 
 use core::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::api::Rpc;
 use crate::buf::Sent;
 use crate::error::Applied;
 use crate::error::Code;
+use crate::error::Known;
 use crate::error::Status;
 
 /// How a call may be treated after a failed attempt.
@@ -34,6 +36,14 @@ impl Class {
         }
     }
 
+    /// Whether a call that was refused with `status`, for a reason that passes, may be made again.
+    pub(crate) fn may_follow(self, rpc: Rpc, status: &Status) -> bool {
+        match self {
+            Self::Read | Self::Repeatable => true,
+            Self::Once => self.applied_with(rpc, status) == Applied::No,
+        }
+    }
+
     /// Whether a call whose last attempt got no answer may have had an effect.
     pub(crate) const fn applied_without_answer(self, sent: Sent) -> Applied {
         match (self, sent) {
@@ -52,6 +62,46 @@ impl Class {
             _ => status.applied(),
         }
     }
+}
+
+/// How a refusal is taken whose reason passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passing {
+    /// Another member may do better: it counts as a failure of this one (rule B-3). Otherwise another
+    /// would say the same.
+    pub(crate) is_members: bool,
+    /// The longest wait before the next attempt.
+    pub(crate) cap: Duration,
+}
+
+/// How a refusal is taken, if its reason passes, so that another try has a chance (rules, and
+/// what of B-3 is an answer). Whatever etcd says about the request itself stays true.
+pub(crate) fn passing(status: &Status) -> Option<Passing> {
+    /// While a leader is chosen servers refuse at once, and soon they will not (guarantee G45).
+    const ELECTION: Duration = Duration::from_millis(100);
+    /// A server that has too much to do is left alone for longer each time (rule R-6).
+    const TROUBLE: Duration = Duration::from_secs(2);
+    let (is_members, cap) = match status.known() {
+        Some(Known::ProposalDropped | Known::LeaderChanged) => (false, ELECTION),
+        Some(Known::RequestTooManyRequests | Known::Canceled) => (false, TROUBLE),
+        Some(Known::NoLeader | Known::NotPrimaryLessor) => (true, ELECTION),
+        Some(
+            Known::NotCapable
+            | Known::NotSupportedForLearner
+            | Known::Stopped
+            | Known::Timeout
+            | Known::TimeoutDueToLeaderFail
+            | Known::TimeoutDueToConnectionLost
+            | Known::TimeoutWaitAppliedIndex
+            | Known::GatewayConnection
+            | Known::DeadlineExceeded,
+        ) => (true, TROUBLE),
+        None if matches!(status.code, Code::UNAVAILABLE | Code::DEADLINE_EXCEEDED) => {
+            (true, TROUBLE)
+        }
+        _ => return None,
+    };
+    Some(Passing { is_members, cap })
 }
 
 /// The wait after every endpoint failed `round` times in a row: 25 ms, doubled each time, up to
@@ -85,6 +135,42 @@ mod tests {
             Class::Repeatable.applied_without_answer(Sent::All),
             Applied::Maybe
         );
+    }
+
+    #[test]
+    fn r4_a_write_follows_a_refusal_only_if_that_is_certain() {
+        let mut again = Vec::new();
+        for known in Known::ALL {
+            let status = Status::new(known.code(), known.message());
+            if passing(&status).is_some() && Class::Once.may_follow(Rpc::Put, &status) {
+                assert_eq!(known.applied(), Applied::No, "{known:?}");
+                again.push(*known);
+            }
+        }
+        assert_eq!(
+            again,
+            [
+                Known::RequestTooManyRequests,
+                Known::NoLeader,
+                Known::NotCapable,
+                Known::NotSupportedForLearner,
+                Known::ProposalDropped,
+                Known::NotPrimaryLessor,
+            ]
+        );
+    }
+
+    #[test]
+    fn r2_a_read_follows_whatever_passes() {
+        for known in [Known::Timeout, Known::Stopped, Known::LeaderChanged] {
+            let status = Status::new(known.code(), known.message());
+            assert!(passing(&status).is_some() && Class::Read.may_follow(Rpc::Range, &status));
+            assert!(!Class::Once.may_follow(Rpc::Put, &status));
+        }
+        for known in [Known::Compacted, Known::EmptyKey, Known::NoSpace] {
+            let status = Status::new(known.code(), known.message());
+            assert_eq!(passing(&status), None, "{known:?}");
+        }
     }
 
     #[test]

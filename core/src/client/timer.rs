@@ -17,6 +17,10 @@ use crate::time::Instant;
 pub(crate) enum Timer {
     /// A call's deadline.
     Call(CallId),
+    /// A server was silent about a call that another could do.
+    Attempt(CallId),
+    /// A call that was refused is made again.
+    Again(CallId),
     /// A connection has to be open.
     Connect(ConnId),
     /// A server has to have confirmed a watch.

@@ -72,6 +72,8 @@ pub(crate) struct Conn {
     state: State,
     /// When it was opened or a stream of it last ended; meaningful while open.
     pub(crate) last_used: Instant,
+    /// When it was ordered, or bytes last came on it: its server was not known to fail then.
+    pub(crate) last_alive: Instant,
     /// The driver was told of bytes to send, and has not taken all of them since.
     told: bool,
     /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
@@ -125,7 +127,13 @@ impl ServerVersion {
 }
 
 impl Conn {
-    pub(crate) fn new(endpoint: EndpointIndex, lane: Lane, wire: Wire, deadline: Instant) -> Self {
+    pub(crate) fn new(
+        endpoint: EndpointIndex,
+        lane: Lane,
+        wire: Wire,
+        now: Instant,
+        deadline: Instant,
+    ) -> Self {
         Self {
             endpoint,
             lane,
@@ -133,6 +141,7 @@ impl Conn {
             token: 0,
             state: State::Opening { deadline },
             last_used: Instant::ZERO,
+            last_alive: now,
             told: false,
             full_streams: 0,
             created_deadline: None,

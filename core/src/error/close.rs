@@ -39,6 +39,8 @@ pub enum CloseReason {
     Idle,
     /// A call's deadline passed while the server owed its answer.
     Deadline,
+    /// The server was silent about a call for so long that another is asked.
+    Silent,
     /// A watch was not confirmed in time.
     NotCreated,
     /// The caller canceled what it was for.
@@ -61,6 +63,7 @@ impl fmt::Display for CloseReason {
             Self::NotReusable => f.write_str("server will close the connection"),
             Self::Idle => f.write_str("nothing was left to do on the connection"),
             Self::Deadline => f.write_str("a deadline passed before the answer came"),
+            Self::Silent => f.write_str("server did not answer in time, another is asked"),
             Self::NotCreated => f.write_str("server did not confirm a watch in time"),
             Self::Canceled => f.write_str("canceled by the caller"),
             Self::Shutdown => f.write_str("the client was shut down"),

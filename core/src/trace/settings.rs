@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::secrets::Secrets;
 use super::secrets::crossed_out;
+use crate::client::Balance;
 use crate::client::Config;
 use crate::client::Credentials;
 use crate::time::Instant;
@@ -77,6 +78,26 @@ impl Setting for Instant {
     }
 }
 
+/// The choices of [`Balance`] by name.
+const BALANCES: [(&str, Balance); 3] = [
+    ("round_robin", Balance::RoundRobin),
+    ("sticky", Balance::Sticky),
+    ("priority", Balance::Priority),
+];
+
+impl Setting for Balance {
+    fn write(&self) -> String {
+        let found = BALANCES.iter().find(|(_, balance)| balance == self);
+        text(found.map_or("round_robin", |(name, _)| name))
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let name = value.as_str()?;
+        let found = BALANCES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, balance)| *balance)
+    }
+}
+
 /// Both ways over the plain settings, so that none is forgotten in one of them.
 macro_rules! settings {
     ($($($field:ident).+,)*) => {
@@ -101,6 +122,8 @@ settings! {
     write_timeout,
     watch_created_timeout,
     snapshot_idle_timeout,
+    attempt_timeout,
+    balance,
     max_connections,
     max_watches_per_connection,
     idle_limit,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use etcd_core::Authenticate;
+use etcd_core::Balance;
 use etcd_core::CallOptions;
 use etcd_core::Campaign;
 use etcd_core::Client;
@@ -263,6 +264,8 @@ impl World {
 
     fn start(&mut self, words: &Words<'_>) {
         let mut config = Config::new(words.plain.iter()).expect("endpoints");
+        // Most transcripts are about something else than the order of endpoints.
+        config.balance = Balance::Sticky;
         for (name, value) in &words.named {
             let number = || value.parse().expect("a number");
             match *name {
@@ -270,6 +273,15 @@ impl World {
                 "read_timeout" => config.read_timeout = duration(value),
                 "write_timeout" => config.write_timeout = duration(value),
                 "created_timeout" => config.watch_created_timeout = duration(value),
+                "attempt_timeout" => config.attempt_timeout = duration(value),
+                "balance" => {
+                    config.balance = match *value {
+                        "round_robin" => Balance::RoundRobin,
+                        "sticky" => Balance::Sticky,
+                        "priority" => Balance::Priority,
+                        other => panic!("no such balance: {other}"),
+                    }
+                }
                 "idle_limit" => config.idle_limit = duration(value),
                 "connections" => config.max_connections = number(),
                 "per_connection" => config.max_watches_per_connection = number(),

@@ -2,10 +2,14 @@
 //!
 //! Why no answer came is in `losses`.
 
+use core::time::Duration;
+
+use super::table::Owner;
 use super::table::State;
 use crate::api::Response;
 use crate::buf::Sent;
 use crate::client::Client;
+use crate::client::retry;
 use crate::client::timer::Timer;
 use crate::conn::Lane;
 use crate::conn::ServerVersion;
@@ -51,9 +55,18 @@ impl Client {
                 _ if asking => conn.server = ServerVersion::told(None),
                 _ => {}
             }
+            let passing = result.as_ref().err().and_then(retry::passing);
+            match passing {
+                Some(passing) if passing.is_members => {
+                    let begun = conn.last_used;
+                    self.endpoints.handle_failure(now, conn.endpoint, begun);
+                }
+                _ if !asking => self.endpoints.handle_answer(conn.endpoint),
+                _ => {}
+            }
             self.gates.entry(conn.lane).or_default().handle_success();
             of_use = match conn.lane {
-                Lane::Calls => conn.endpoint == self.endpoints.current(),
+                Lane::Calls => self.endpoints.is_wanted(conn.endpoint),
                 Lane::Pinned(_)
                 | Lane::Watches
                 | Lane::Renewals
@@ -117,6 +130,9 @@ impl Client {
                 if self.call_refused(now, id, at, token, status) {
                     return self.call_again(now, id);
                 }
+                if self.call_refused_for_now(now, id, status) {
+                    return;
+                }
             }
         }
         self.finish_call(id, result);
@@ -145,6 +161,56 @@ impl Client {
             call.refreshes = refreshes;
         }
         again && attempts < self.config.max_attempts
+    }
+
+    /// Whether a call that was refused for a reason that passes is made again: at once at another
+    /// endpoint, and after a wait where every one has refused it (rules ). Not if its
+    /// deadline comes before that: then the refusal is its outcome.
+    fn call_refused_for_now(&mut self, now: Instant, id: CallId, status: &Status) -> bool {
+        let Some(passing) = retry::passing(status) else {
+            return false;
+        };
+        let Some(call) = self.calls.table.get_mut(&id) else {
+            return false;
+        };
+        let rpc = call.request.rpc;
+        // A login has waits of its own (guarantee G39).
+        let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login);
+        if is_own
+            || !call.class.may_follow(rpc, status)
+            || call.attempts >= self.config.max_attempts
+        {
+            return false;
+        }
+        let endpoints = match call.lane.endpoint() {
+            None if passing.is_members => u32::try_from(self.endpoints.configured()).unwrap_or(1),
+            _ => 1,
+        };
+        let wait = match call.attempts % endpoints {
+            0 => retry::wait_after_round(call.attempts / endpoints, passing.cap),
+            _ => Duration::ZERO,
+        };
+        let until = now + self.rng.jitter(wait);
+        if call.deadline.is_some_and(|deadline| deadline <= until) {
+            return false;
+        }
+        if call.class.applied_with(rpc, status) == Applied::Maybe {
+            call.maybe_applied = true;
+        }
+        call.last_cause = None;
+        call.last_refusal = Some(status.clone());
+        if wait == Duration::ZERO {
+            self.call_again(now, id);
+        } else {
+            call.state = State::Resting(until);
+            self.timers.arm(until, Timer::Again(id));
+        }
+        true
+    }
+
+    /// A refused call has waited.
+    pub(in crate::client) fn call_rested(&mut self, now: Instant, id: CallId) {
+        self.call_again(now, id);
     }
 
     /// Puts a call that was sent back at the front of its line.

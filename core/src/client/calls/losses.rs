@@ -3,6 +3,7 @@
 //! What they may have done is said by how much of them was sent; whether that allows another attempt, by
 //! `retry`.
 
+use super::table::Owner;
 use super::table::State;
 use crate::buf::Sent;
 use crate::client::Client;
@@ -26,6 +27,7 @@ impl Client {
         conn: &Conn,
         reason: &CloseReason,
     ) {
+        self.probe_failed(conn, reason);
         // The last started first, so that at the queue's front their order is as it was.
         for stream in conn.wire.streams().into_iter().rev() {
             let id = CallId::new(stream.0);
@@ -76,9 +78,12 @@ impl Client {
                 CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
                 reason => Cause::ConnectionLost(reason.clone()),
             };
-            if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts {
+            let is_probe = matches!(call.owner, Owner::Probe(_));
+            if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts && !is_probe
+            {
                 call.state = State::Waiting;
                 call.last_cause = Some(cause);
+                call.last_refusal = None;
                 if let (None, Some(within)) = (call.deadline, call.sent_within) {
                     call.deadline = Some(now + within);
                     self.timers.arm(now + within, Timer::Call(id));
@@ -94,6 +99,34 @@ impl Client {
         }
     }
 
+    /// Ends what waits to see whether an endpoint serves, as it does not.
+    fn probe_failed(&mut self, conn: &Conn, reason: &CloseReason) {
+        let is_probe = |id: &&CallId| {
+            let call = self.calls.table.get(id);
+            call.is_some_and(|call| matches!(call.owner, Owner::Probe(_)))
+        };
+        let queue = self.calls.queues.get(&conn.lane);
+        if let Some(id) = queue.and_then(|queue| queue.iter().find(is_probe)).copied() {
+            let (cause, applied) = (Cause::ConnectionLost(reason.clone()), Applied::No);
+            self.finish_call(id, Err(Error::Unavailable { cause, applied }));
+        }
+    }
+
+    /// A server was silent for too long about a call that another endpoint can do (guarantee G43).
+    pub(in crate::client) fn attempt_timed_out(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.table.get_mut(&id) else {
+            return;
+        };
+        let (State::Sent(conn), Some(deadline)) = (call.state, call.attempt_deadline.take()) else {
+            return;
+        };
+        let patience = self.config.attempt_timeout;
+        let is_silent = |conn: &Conn| conn.last_alive + patience <= deadline;
+        if self.conns.get(&conn).is_some_and(is_silent) {
+            self.conn_lost(now, conn, CloseReason::Silent);
+        }
+    }
+
     pub(in crate::client) fn call_timed_out(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.table.get(&id) else {
             return;
@@ -102,13 +135,15 @@ impl Client {
         let state = call.state;
         // A renewal is put on its connection while that still opens.
         let open = match state {
-            State::Waiting => None,
+            State::Waiting | State::Resting(_) => None,
             State::Asking(conn) | State::Sent(conn) => {
                 self.conns.get(&conn).filter(|conn| conn.is_open())
             }
         };
-        let error = match open {
-            None => {
+        let refusal = call.last_refusal.clone();
+        let error = match (open, refusal) {
+            (None, Some(status)) => self.auth.error(status, applied),
+            (None, None) => {
                 // What waits for a token waits for the login, which is among the calls.
                 let parked = self.auth.parked.contains(&id);
                 let lane = if parked { Lane::Calls } else { call.lane };
@@ -141,7 +176,7 @@ impl Client {
                     },
                 }
             }
-            Some(conn) => {
+            (Some(conn), _) => {
                 let phase = match conn.wire.sent(StreamId(id.get())) {
                     Sent::All => Phase::Answer,
                     Sent::Nothing | Sent::Part => Phase::Send,

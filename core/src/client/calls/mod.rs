@@ -34,6 +34,7 @@ use super::retry::Class;
 use super::timer::Timer;
 use crate::api::Call;
 use crate::api::LeaseKeepAlive;
+use crate::api::Range;
 use crate::api::Response;
 use crate::api::Rpc;
 use crate::api::VersionRequest;
@@ -198,6 +199,21 @@ impl Client {
         self.add_call(id, pending);
     }
 
+    /// Asks an endpoint that failed whether it serves again, if one is due (rule B-4). It is asked for
+    /// a read that all members have to agree on; that the user may not read it is an answer, too.
+    pub(super) fn probe(&mut self, now: Instant) {
+        while let Some(at) = self.endpoints.poll_probe(now) {
+            let id = self.next_call_id();
+            let request = Encoded::new(&Range::key("health").with_limit(1).with_keys_only());
+            let deadline = now + self.config.attempt_timeout;
+            let pending = Pending {
+                owner: Owner::Probe(at),
+                ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
+            };
+            self.add_call(id, pending);
+        }
+    }
+
     /// Puts the client's own call for a token in line; where others wait for it, before all of them.
     pub(super) fn call_login(
         &mut self,
@@ -243,7 +259,7 @@ impl Client {
     /// Whether a call that ends now without an answer may have had an effect.
     fn applied(&self, id: CallId, call: &Pending) -> Applied {
         let sent = match call.state {
-            State::Waiting | State::Asking(_) => Sent::Nothing,
+            State::Waiting | State::Resting(_) | State::Asking(_) => Sent::Nothing,
             State::Sent(conn) => self
                 .conns
                 .get(&conn)
@@ -285,6 +301,12 @@ impl Client {
         if let Some(deadline) = call.deadline {
             self.timers.disarm(deadline, Timer::Call(id));
         }
+        if let Some(deadline) = call.attempt_deadline {
+            self.timers.disarm(deadline, Timer::Attempt(id));
+        }
+        if let State::Resting(until) = call.state {
+            self.timers.disarm(until, Timer::Again(id));
+        }
         if call.state == State::Waiting {
             if let Some(queue) = self.calls.queues.get_mut(&call.lane) {
                 if let Some(position) = queue.iter().position(|waiting| *waiting == id) {
@@ -297,6 +319,7 @@ impl Client {
             Owner::User => self.tell_answer(id, result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login => self.auth.handle_answer(id, result),
+            Owner::Probe(at) => self.endpoints.handle_probed(at),
         }
     }
 

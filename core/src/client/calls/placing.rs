@@ -6,6 +6,7 @@
 use super::table::State;
 use crate::api::VersionRequest;
 use crate::client::Client;
+use crate::client::retry::Class;
 use crate::client::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
@@ -25,7 +26,7 @@ use crate::wire::gateway::Encoded;
 impl Client {
     /// Gives waiting calls to free connections, and opens further ones for the rest.
     pub(in crate::client) fn place_calls(&mut self, now: Instant) {
-        self.place_lane(now, Lane::Calls, self.endpoints.current());
+        self.place_anywhere(now, Lane::Calls);
         let apart = |lane: &Lane| *lane != Lane::Calls && lane.purpose() == Purpose::Calls;
         let busy = self.calls.queues.iter();
         let busy = busy.filter(|(lane, queue)| apart(lane) && !queue.is_empty());
@@ -33,7 +34,7 @@ impl Client {
         for lane in busy.collect::<Vec<_>>() {
             match lane {
                 Lane::Pinned(at) | Lane::PinnedWaits(at) => self.place_lane(now, lane, at),
-                _ => self.place_lane(now, lane, self.endpoints.current()),
+                _ => self.place_anywhere(now, lane),
             }
         }
         // What was opened for a call that was canceled meanwhile.
@@ -42,6 +43,87 @@ impl Client {
         }
     }
 
+    /// Places the calls of a lane whose endpoints are all the same to it. Each goes to the one whose turn
+    /// it is; while a connection to that opens, it goes to another to which one is free, so that no call
+    /// waits only because of the order.
+    fn place_anywhere(&mut self, now: Instant, lane: Lane) {
+        while self.calls.waiting(lane) > 0 {
+            let at = self.endpoints.for_call();
+            self.hold_calls(now, lane, at);
+            if self.calls.waiting(lane) == 0 {
+                return;
+            }
+            let mut found = self.take_idle(now, lane, at);
+            if found.is_none() {
+                let others: Vec<_> = self.endpoints.instead().filter(|it| *it != at).collect();
+                let free = others.into_iter().find_map(|other| {
+                    self.is_admitted(now, lane, other)
+                        .then(|| self.take_idle(now, lane, other))
+                        .flatten()
+                });
+                self.open_for_calls(now, lane, at, 1);
+                found = free;
+            }
+            let Some(conn) = found else {
+                break;
+            };
+            if let Some(at) = self.conns.get(&conn).map(|conn| conn.endpoint) {
+                self.endpoints.handle_call(at);
+            }
+            if let Some(call) = self.calls.pop_waiting(lane) {
+                self.start_call(now, call, conn);
+            }
+        }
+        // All are busy: further connections, one after the other, as far as there is room.
+        let mut waiting = self.calls.waiting(lane);
+        if waiting == 0 {
+            return;
+        }
+        let opening = |conn: &&Conn| shares(conn.lane, lane) && !conn.is_open();
+        waiting = waiting.saturating_sub(self.conns.values().filter(opening).count());
+        while waiting > 0 {
+            let at = self.endpoints.for_call();
+            let others = self.endpoints.instead().filter(|it| *it != at);
+            let order: Vec<_> = core::iter::once(at).chain(others).collect();
+            let opened = order.into_iter().find(|at| {
+                self.is_admitted(now, lane, *at) && self.open_for_calls(now, lane, *at, usize::MAX)
+            });
+            let Some(at) = opened else {
+                return;
+            };
+            self.endpoints.handle_call(at);
+            waiting -= 1;
+        }
+    }
+
+    /// Whether the first call of a lane may go there as far as its token goes.
+    fn is_admitted(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
+        !self.calls.has_token_takers(lane) || matches!(self.admit(now, at), Ok(true))
+    }
+
+    /// Opens a connection for calls if there are less than `most` being opened, and room. Whether it did.
+    fn open_for_calls(&mut self, now: Instant, lane: Lane, at: EndpointIndex, most: usize) -> bool {
+        if !self.may_open(lane) {
+            return false;
+        }
+        let ours = |conn: &&Conn| conn.endpoint == at && shares(conn.lane, lane);
+        let (mut total, mut opening) = (0, 0);
+        for conn in self.conns.values().filter(ours) {
+            total += 1;
+            opening += usize::from(!conn.is_open());
+        }
+        let room = match lane.is_waits() {
+            true => self.config.limits.waits,
+            false => self.config.max_connections.max(1),
+        };
+        let opens = total < room && opening < most && self.has_room(now);
+        if opens {
+            self.open_conn(now, lane, at);
+        }
+        opens
+    }
+
+    /// Places the calls of a lane that is bound to an endpoint.
     fn place_lane(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
         self.hold_calls(now, lane, at);
         while self.calls.waiting(lane) > 0 {
@@ -53,28 +135,7 @@ impl Client {
             }
         }
         let waiting = self.calls.waiting(lane);
-        if waiting == 0 || !self.may_open(lane) {
-            return;
-        }
-        let ours = |conn: &&Conn| conn.endpoint == at && shares(conn.lane, lane);
-        let total = self.conns.values().filter(ours).count();
-        let opening = self
-            .conns
-            .values()
-            .filter(ours)
-            .filter(|conn| !conn.is_open())
-            .count();
-        let most = match lane.is_waits() {
-            true => self.config.limits.waits,
-            false => self.config.max_connections.max(1),
-        };
-        let room = most.saturating_sub(total);
-        for _ in 0..room.min(waiting.saturating_sub(opening)) {
-            if !self.has_room(now) {
-                break;
-            }
-            self.open_conn(now, lane, at);
-        }
+        while self.open_for_calls(now, lane, at, waiting) {}
     }
 
     /// Takes the free connection to an endpoint that was used last. Ones that were not used for long
@@ -127,6 +188,14 @@ impl Client {
         }
         call.state = State::Sent(conn_id);
         call.attempts += 1;
+        let is_free = matches!(call.lane, Lane::Calls) && call.class != Class::Once;
+        if is_free && self.endpoints.configured() > 1 {
+            let deadline = now + self.config.attempt_timeout;
+            if let Some(earlier) = call.attempt_deadline.replace(deadline) {
+                self.timers.disarm(earlier, Timer::Attempt(id));
+            }
+            self.timers.arm(deadline, Timer::Attempt(id));
+        }
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);
         #[cfg(feature = "planted")]
@@ -177,7 +246,7 @@ impl Client {
                 }
                 Some((id, _)) => *id,
                 None if self.may_open(Lane::Renewals) => {
-                    let at = self.endpoints.current();
+                    let at = self.endpoints.for_stream();
                     self.hold_calls(now, Lane::Renewals, at);
                     if self.calls.waiting(Lane::Renewals) == 0 {
                         return;

@@ -10,8 +10,10 @@ use crate::api::Rpc;
 use crate::client::retry::Class;
 use crate::conn::Lane;
 use crate::error::Cause;
+use crate::error::Status;
 use crate::id::CallId;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::time::Instant;
 use crate::wire::gateway::Encoded;
 
@@ -45,10 +47,15 @@ pub(super) struct Pending {
     pub(super) state: State,
     /// How often it was started on a connection.
     pub(super) attempts: u32,
+    /// When the server has to have said something about the last of them; set where another could do
+    /// it.
+    pub(super) attempt_deadline: Option<Instant>,
     /// An earlier attempt may have had an effect.
     pub(super) maybe_applied: bool,
-    /// What ended the last attempt.
+    /// What ended the last attempt, if that had no answer.
     pub(super) last_cause: Option<Cause>,
+    /// What ended it otherwise: a refusal for a reason that passes.
+    pub(super) last_refusal: Option<Status>,
     /// How many new tokens were asked for because of it.
     pub(super) refreshes: u32,
 }
@@ -56,6 +63,8 @@ pub(super) struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Waiting,
+    /// It was refused, and is made again then.
+    Resting(Instant),
     /// The server's version is asked for on the connection the call will be sent on.
     Asking(ConnId),
     Sent(ConnId),
@@ -69,6 +78,8 @@ pub(super) enum Owner {
     VersionOf(ConnId),
     /// The client itself, for its token.
     Login,
+    /// The client itself, to see whether that endpoint serves again.
+    Probe(EndpointIndex),
 }
 
 impl Pending {
@@ -83,8 +94,10 @@ impl Pending {
             sent_within: None,
             state: State::Waiting,
             attempts: 0,
+            attempt_deadline: None,
             maybe_applied: false,
             last_cause: None,
+            last_refusal: None,
             refreshes: 0,
         }
     }

@@ -203,7 +203,7 @@ impl Client {
             };
             let at = match lane {
                 Lane::Snapshots(Some(at)) => at,
-                _ => self.endpoints.current(),
+                _ => self.endpoints.for_stream(),
             };
             match self.admit(now, at) {
                 Ok(true) => {}

@@ -1,15 +1,17 @@
-//! Where servers are: one endpoint as a value, and the list with its order of trying.
+//! Where servers are: one endpoint as a value.
 //!
-//! The order is plain for now: stay with one endpoint until connecting to it fails or a connection
-//! to it is lost, then take the next. Health states and policies (rules B-1 to B-8) belong here.
+//! Which of several is taken is for `list`, what is known of one for `health`.
+
+mod health;
+mod list;
 
 use core::fmt;
 use core::str::FromStr;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+
+pub use self::list::Balance;
+pub(crate) use self::list::Endpoints;
 
 use crate::error::ConfigError;
-use crate::id::EndpointIndex;
 
 /// One server's address: `http://host:port`, or `host:port`, port 2379 where none is given.
 ///
@@ -151,101 +153,6 @@ fn redacted(text: &str) -> String {
     }
 }
 
-/// The configured endpoints, in the order of trying, and others that calls were pinned to.
-#[derive(Debug)]
-pub(crate) struct Endpoints {
-    /// The configured ones, at least one; their places are 0 and up.
-    list: Vec<Endpoint>,
-    /// Where the next connection goes; a place in `list`.
-    current: usize,
-    /// Others, by places that are never used again.
-    others: BTreeMap<usize, Endpoint>,
-    next: usize,
-    /// How many others there may be before those are forgotten that nothing names any more.
-    most: usize,
-}
-
-/// How many endpoints that are not configured are kept in any case.
-const OTHERS: usize = 64;
-
-impl Endpoints {
-    /// `first` picks where to begin, so that many clients do not all begin at the same member.
-    pub(crate) fn new(list: Vec<Endpoint>, first: u64) -> Self {
-        let configured = list.len().max(1);
-        let current = usize::try_from(first % configured as u64).unwrap_or(0);
-        Self {
-            next: configured,
-            list,
-            current,
-            others: BTreeMap::new(),
-            most: OTHERS,
-        }
-    }
-
-    /// Takes the next endpoint if `failed` is the current one, and says whether it was. A failure
-    /// told late, of one that was left before, moves nothing.
-    pub(crate) fn handle_failure(&mut self, failed: EndpointIndex) -> bool {
-        let is_current = failed.0 == self.current;
-        if is_current {
-            self.current = (self.current + 1) % self.configured();
-        }
-        is_current
-    }
-
-    /// The place of this endpoint, added outside the order of trying where it was not configured.
-    pub(crate) fn find_or_add(&mut self, endpoint: &Endpoint) -> EndpointIndex {
-        let configured = self.list.iter().position(|known| known == endpoint);
-        let others = || self.others.iter().find(|(_, known)| *known == endpoint);
-        if let Some(index) = configured.or_else(|| others().map(|(index, _)| *index)) {
-            return EndpointIndex(index);
-        }
-        let index = self.next;
-        self.next += 1;
-        self.others.insert(index, endpoint.clone());
-        EndpointIndex(index)
-    }
-
-    /// Whether it is time to look which endpoints nothing names any more.
-    pub(crate) fn are_many(&self) -> bool {
-        self.others.len() >= self.most
-    }
-
-    /// Forgets the endpoints that are not configured and not named. The next look is due when there
-    /// are twice as many as are left, so looking costs little for each endpoint.
-    pub(crate) fn keep(&mut self, named: &BTreeSet<EndpointIndex>) {
-        self.others
-            .retain(|index, _| named.contains(&EndpointIndex(*index)));
-        self.most = OTHERS.max(self.others.len() * 2);
-    }
-
-    /// How many are not configured.
-    #[cfg(test)]
-    pub(crate) fn others(&self) -> usize {
-        self.others.len()
-    }
-
-    /// Whether this place is still one of an endpoint.
-    pub(crate) fn has(&self, index: EndpointIndex) -> bool {
-        index.0 < self.list.len() || self.others.contains_key(&index.0)
-    }
-
-    pub(crate) const fn current(&self) -> EndpointIndex {
-        EndpointIndex(self.current)
-    }
-
-    pub(crate) fn configured(&self) -> usize {
-        self.list.len()
-    }
-
-    /// The endpoint at this place.
-    pub(crate) fn get(&self, index: EndpointIndex) -> &Endpoint {
-        let configured = self.list.get(index.0);
-        configured
-            .or_else(|| self.others.get(&index.0))
-            .expect("places come from here, and what is named is not forgotten")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,30 +187,5 @@ mod tests {
             .parse::<Endpoint>()
             .unwrap_err();
         assert!(!format!("{error} {error:?}").contains("secret"));
-    }
-
-    #[test]
-    fn places_are_not_used_again() {
-        let mut endpoints = Endpoints::new(vec!["a".parse().unwrap()], 0);
-        let (b, c) = ("b".parse().unwrap(), "c".parse().unwrap());
-        let first = endpoints.find_or_add(&b);
-        let kept = endpoints.find_or_add(&c);
-        assert_eq!(endpoints.find_or_add(&b), first);
-        endpoints.keep(&BTreeSet::from([kept]));
-        assert!(endpoints.has(kept) && !endpoints.has(first));
-        assert_ne!(endpoints.find_or_add(&b), first);
-        assert_eq!(endpoints.get(kept), &c);
-    }
-
-    #[test]
-    fn a_late_failure_of_another_endpoint_moves_nothing() {
-        let list = ["a", "b", "c"].map(|host| host.parse().unwrap());
-        let mut endpoints = Endpoints::new(list.into(), 0);
-        let first = endpoints.current();
-        assert!(endpoints.handle_failure(first));
-        let second = endpoints.current();
-        assert_ne!(first, second);
-        assert!(!endpoints.handle_failure(first));
-        assert_eq!(endpoints.current(), second);
     }
 }

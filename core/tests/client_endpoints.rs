@@ -1,0 +1,343 @@
+//! Which endpoint is asked, in virtual time: the order, what failed, what is asked again (rules R-4 to R-7
+//! and B-2 to B-8).
+
+mod support;
+
+use support::check;
+
+#[test]
+fn b6_calls_go_round_and_none_waits_for_the_order() {
+    check(
+        r#"
+        > client a b balance=round_robin
+        > get 1
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > answer 1 200 {}
+        call 1: Range
+        > get 2
+        connect 2 to b
+        send 1: POST /v3/kv/range {"key":"2"}
+        > open 2
+        > answer 1 200 {}
+        call 2: Range
+        > get 3
+        send 2: POST /v3/kv/range {"key":"3"}
+        > get 4
+        send 1: POST /v3/kv/range {"key":"4"}
+        > answer 2 200 {}
+        call 3: Range
+        > answer 1 200 {}
+        call 4: Range
+        "#,
+    );
+}
+
+#[test]
+fn b5_b8_streams_are_spread_in_an_order_of_their_own() {
+    check(
+        r#"
+        > client a b c balance=round_robin per_connection=1
+        > watch k
+        connect 1 to a
+        > watch l
+        connect 2 to b
+        > put k v
+        connect 3 to a
+        > watch m
+        connect 4 to c
+        "#,
+    );
+}
+
+#[test]
+fn r4_a_certain_refusal_is_followed_by_another_try_elsewhere() {
+    check(
+        r#"
+        > client a b
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 503 {"code":14,"message":"etcdserver: no leader"}
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 2 200 {}
+        call 1: Put
+        > put k w
+        send 2: POST /v3/kv/put {"key":"k","value":"w"}
+        > answer 2 503 {"code":14,"message":"etcdserver: request timed out"}
+        close 2
+        call 2: Etcd, maybe applied: etcdserver: request timed out (Unavailable)
+        "#,
+    );
+}
+
+#[test]
+fn r2_r7_a_read_is_repeated_and_waits_after_each_round() {
+    check(
+        r#"
+        > client a b
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 503 {"code":14,"message":"etcdserver: server stopped"}
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 503 {"code":14,"message":"etcdserver: server stopped"}
+        close 2
+        > wait 30ms
+        at 24.414737ms
+        connect 3 to a
+        > open 3
+        send 3: POST /v3/kv/range {"key":"k"}
+        > answer 3 200 {}
+        call 1: Range
+        "#,
+    );
+}
+
+#[test]
+fn r6_a_busy_server_is_asked_later_each_time_and_is_not_suspect() {
+    check(
+        r#"
+        > client a b
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 429 {"code":8,"message":"etcdserver: too many requests"}
+        > wait 30ms
+        at 24.414737ms
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 429 {"code":8,"message":"etcdserver: too many requests"}
+        > wait 60ms
+        at 78.061013ms
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 200 {}
+        call 1: Put
+        "#,
+    );
+}
+
+#[test]
+fn r8_a_retry_does_not_outlive_the_deadline_and_the_refusal_is_told() {
+    check(
+        r#"
+        > client a write_timeout=40ms
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 500 {"code":2,"message":"raft proposal dropped"}
+        > wait 30ms
+        at 25.436596ms
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 500 {"code":2,"message":"raft proposal dropped"}
+        call 1: Etcd, not applied: raft proposal dropped (Unknown)
+        "#,
+    );
+}
+
+#[test]
+fn r8_a_call_that_found_no_other_endpoint_in_time_tells_the_refusal() {
+    check(
+        r#"
+        > client a b write_timeout=1s
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 503 {"code":14,"message":"etcdserver: no leader"}
+        close 1
+        connect 2 to b
+        > wait 1s
+        at 1s
+        call 1: Etcd, not applied: etcdserver: no leader (Unavailable)
+        "#,
+    );
+}
+
+#[test]
+fn b4_an_endpoint_that_failed_is_asked_once_its_window_is_over() {
+    check(
+        r#"
+        > client a b balance=priority
+        > get 1
+        connect 1 to a
+        > refuse 1
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"1"}
+        > answer 2 200 {}
+        call 1: Range
+        > until 9s
+        > get 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        > answer 2 200 {}
+        call 2: Range
+        > until 11s
+        > get 3
+        send 2: POST /v3/kv/range {"key":"3"}
+        connect 3 to a
+        > answer 2 200 {}
+        call 3: Range
+        > open 3
+        send 3: POST /v3/kv/range {"key":"health","keys_only":true,"limit":"1"}
+        > answer 3 403 {"code":7,"message":"etcdserver: permission denied"}
+        > get 4
+        send 3: POST /v3/kv/range {"key":"4"}
+        "#,
+    );
+}
+
+#[test]
+fn b4_a_probe_that_fails_doubles_the_window_and_is_nobodys_outcome() {
+    check(
+        r#"
+        > client a b
+        > get 1
+        connect 1 to a
+        > refuse 1
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"1"}
+        > answer 2 200 {}
+        call 1: Range
+        > until 11s
+        > get 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        connect 3 to a
+        > answer 2 200 {}
+        call 2: Range
+        > refuse 3
+        close 3
+        > until 30s
+        > get 3
+        send 2: POST /v3/kv/range {"key":"3"}
+        > answer 2 200 {}
+        call 4: Range
+        > until 32s
+        > get 4
+        send 2: POST /v3/kv/range {"key":"4"}
+        connect 4 to a
+        "#,
+    );
+}
+
+#[test]
+fn b5_where_none_serves_the_calls_go_on_trying() {
+    check(
+        r#"
+        > client a b
+        > get 1
+        connect 1 to a
+        > refuse 1
+        close 1
+        connect 2 to b
+        > refuse 2
+        close 2
+        > wait 30ms
+        at 24.414737ms
+        connect 3 to a
+        > refuse 3
+        close 3
+        connect 4 to b
+        > open 4
+        send 4: POST /v3/kv/range {"key":"1"}
+        > answer 4 200 {}
+        call 1: Range
+        "#,
+    );
+}
+
+#[test]
+fn g43_a_silent_server_costs_a_read_one_attempt_and_a_write_none() {
+    check(
+        r#"
+        > client a b
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > put k v
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/kv/put {"key":"k","value":"v"}
+        > wait 2s
+        at 2s
+        close 1
+        connect 3 to b
+        > open 3
+        send 3: POST /v3/kv/range {"key":"k"}
+        > answer 3 200 {}
+        call 1: Range
+        > wait 6s
+        at 8s
+        call 2: Timeout, maybe applied: deadline passed while waiting for the answer
+        close 2
+        "#,
+    );
+}
+
+#[test]
+fn g43_a_server_that_is_answering_is_not_silent() {
+    check(
+        r#"
+        > client a b
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > wait 1900ms
+        > raw 1 HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{
+        > wait 2s
+        > raw 1 }
+        call 1: Range
+        "#,
+    );
+}
+
+#[test]
+fn g43_one_endpoint_is_waited_for_to_the_end() {
+    check(
+        r#"
+        > client a
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > wait 5s
+        at 5s
+        call 1: Timeout, not applied: deadline passed while waiting for the answer
+        close 1
+        "#,
+    );
+}
+
+#[test]
+fn b3_a_callers_impatience_makes_no_endpoint_suspect() {
+    check(
+        r#"
+        > client a b balance=priority
+        > get k timeout=10ms
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > wait 10ms
+        at 10ms
+        call 1: Timeout, not applied: deadline passed while waiting for the answer
+        close 1
+        > get k
+        connect 2 to a
+        "#,
+    );
+}
