@@ -341,3 +341,77 @@ fn b3_a_callers_impatience_makes_no_endpoint_suspect() {
         "#,
     );
 }
+
+#[test]
+fn g8_a_read_that_runs_back_in_time_is_asked_elsewhere() {
+    check(
+        r#"
+        > client a b
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 200 {"header":{"cluster_id":"5","revision":"9"}}
+        call 1: Put
+        > get k
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"cluster_id":"5","revision":"8"}}
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {"header":{"cluster_id":"5","revision":"9"},"kvs":[{"key":"aw=="}]}
+        call 2: Range k
+        "#,
+    );
+}
+
+#[test]
+fn g8_where_all_run_back_the_read_says_so_at_its_deadline() {
+    check(
+        r#"
+        > client a read_timeout=40ms
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 200 {"header":{"revision":"9"}}
+        call 1: Put
+        > get k
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"revision":"8"}}
+        > wait 30ms
+        at 25.436596ms
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"revision":"8"}}
+        call 2: Unavailable, not applied: no endpoint could serve the call: the answer is of revision 8, and revision 9 was known before; the member lags, or the store was set back
+        > serializable k
+        send 1: POST /v3/kv/range {"key":"k","serializable":true}
+        > answer 1 200 {"header":{"revision":"8"}}
+        call 3: Range
+        "#,
+    );
+}
+
+#[test]
+fn b7_an_answer_of_another_cluster_is_not_delivered() {
+    check(
+        r#"
+        > client a write_timeout=1s read_timeout=20ms
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"cluster_id":"5","revision":"9"}}
+        call 1: Range
+        > get k
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"cluster_id":"6","revision":"9"}}
+        call 2: Unavailable, not applied: no endpoint could serve the call: the answer came from cluster 6, and the first one from cluster 5; make a new client, or correct the endpoints
+        > put k v
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 200 {"header":{"cluster_id":"6","revision":"9"}}
+        call 3: Unavailable, maybe applied: no endpoint could serve the call: the answer came from cluster 6, and the first one from cluster 5; make a new client, or correct the endpoints
+        "#,
+    );
+}

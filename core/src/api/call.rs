@@ -142,6 +142,32 @@ pub trait Call: Serialize {
     fn from_response(response: Response) -> Option<Self::Response>;
 }
 
+/// The header of an answer that has one.
+macro_rules! header_of {
+    (Version $answer:ident) => {
+        absent($answer)
+    };
+    (Health $answer:ident) => {
+        absent($answer)
+    };
+    (Livez $answer:ident) => {
+        absent($answer)
+    };
+    (Readyz $answer:ident) => {
+        absent($answer)
+    };
+    (Metrics $answer:ident) => {
+        absent($answer)
+    };
+    ($rpc:ident $answer:ident) => {
+        Some(&$answer.header)
+    };
+}
+
+const fn absent<T>(_: &T) -> Option<&ResponseHeader> {
+    None
+}
+
 macro_rules! calls {
     ($($(#[$doc:meta])* $rpc:ident($response:ident),)*) => {
         /// The name of a call, whatever carries it.
@@ -194,6 +220,22 @@ macro_rules! calls {
             pub const fn rpc(&self) -> Rpc {
                 match self {
                     $(Self::$rpc(_) => Rpc::$rpc,)*
+                }
+            }
+
+            /// Who answered, and at which revision; pages beside the gateway do not say.
+            ///
+            /// ```
+            /// use etcd_core::{PutResponse, Response, VersionResponse};
+            ///
+            /// let response = Response::from(PutResponse::default());
+            /// assert_eq!(response.header().unwrap().revision, 0);
+            /// assert!(Response::from(VersionResponse::default()).header().is_none());
+            /// ```
+            #[must_use]
+            pub const fn header(&self) -> Option<&ResponseHeader> {
+                match self {
+                    $(Self::$rpc(answer) => header_of!($rpc answer),)*
                 }
             }
         }

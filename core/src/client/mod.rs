@@ -26,6 +26,7 @@ mod calls;
 mod config;
 mod conns;
 pub(crate) mod endpoint;
+mod evidence;
 mod options;
 pub(crate) mod output;
 mod pool;
@@ -48,6 +49,7 @@ pub use self::streams::{StreamEnd, StreamEvent};
 use self::auth::Auth;
 use self::calls::Calls;
 use self::endpoint::Endpoints;
+use self::evidence::Evidence;
 use self::pool::Gate;
 use self::streams::Streams;
 use self::timer::Timer;
@@ -102,6 +104,7 @@ pub struct Client {
     wire: WireConfig,
     rng: Rng,
     endpoints: Endpoints,
+    evidence: Evidence,
     /// Every connection, opening ones included.
     conns: BTreeMap<ConnId, Conn>,
     gates: BTreeMap<Lane, Gate>,
@@ -165,6 +168,7 @@ impl Client {
             auth: Auth::new(config.credentials.clone(), now),
             config,
             rng,
+            evidence: Evidence::default(),
             conns: BTreeMap::new(),
             gates: BTreeMap::new(),
             timers: Timers::default(),

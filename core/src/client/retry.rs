@@ -64,6 +64,10 @@ impl Class {
     }
 }
 
+/// The longest wait before another attempt at a server in trouble: it is left alone for longer each time
+/// (rule R-6).
+pub(crate) const TROUBLE: Duration = Duration::from_secs(2);
+
 /// How a refusal is taken whose reason passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Passing {
@@ -79,8 +83,6 @@ pub(crate) struct Passing {
 pub(crate) fn passing(status: &Status) -> Option<Passing> {
     /// While a leader is chosen servers refuse at once, and soon they will not (guarantee G45).
     const ELECTION: Duration = Duration::from_millis(100);
-    /// A server that has too much to do is left alone for longer each time (rule R-6).
-    const TROUBLE: Duration = Duration::from_secs(2);
     let (is_members, cap) = match status.known() {
         Some(Known::ProposalDropped | Known::LeaderChanged) => (false, ELECTION),
         Some(Known::RequestTooManyRequests | Known::Canceled) => (false, TROUBLE),

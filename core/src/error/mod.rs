@@ -265,6 +265,22 @@ pub enum Cause {
     ConnectionLost(CloseReason),
     /// The answer was whole, but not one that this call can have; it was not asked again.
     BadAnswer(ProtocolError),
+    /// The answer was older than what this client knew before it asked, at every endpoint that answered
+    /// (guarantee G8): a member serves from what it had before it was cut off, or the store was set back.
+    StaleRead {
+        /// The newest revision this client was told.
+        known: i64,
+        /// The revision of the answer.
+        seen: i64,
+    },
+    /// The answer came from another cluster than the first one (guarantee G8). Nothing of it is delivered.
+    /// Make a new client if that is meant; else correct the endpoints.
+    ClusterChanged {
+        /// The id of the first cluster.
+        expected: u64,
+        /// The id of this one.
+        seen: u64,
+    },
     /// The client was shut down.
     Shutdown,
 }
@@ -275,6 +291,14 @@ impl fmt::Display for Cause {
             Self::ConnectFailed(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectionLost(reason) => write!(f, "connection lost: {reason}"),
             Self::BadAnswer(error) => write!(f, "server broke the protocol: {error}"),
+            Self::StaleRead { known, seen } => write!(
+                f,
+                "the answer is of revision {seen}, and revision {known} was known before; the member lags, or the store was set back"
+            ),
+            Self::ClusterChanged { expected, seen } => write!(
+                f,
+                "the answer came from cluster {seen:x}, and the first one from cluster {expected:x}; make a new client, or correct the endpoints"
+            ),
             Self::Shutdown => f.write_str("the client was shut down"),
         }
     }
@@ -286,7 +310,7 @@ impl core::error::Error for Cause {
             Self::ConnectFailed(error) => Some(error),
             Self::ConnectionLost(reason) => Some(reason),
             Self::BadAnswer(error) => Some(error),
-            Self::Shutdown => None,
+            Self::StaleRead { .. } | Self::ClusterChanged { .. } | Self::Shutdown => None,
         }
     }
 }

@@ -93,6 +93,9 @@ impl World {
             // Calls.
             "put" => self.call(Put::new(words.at(0), words.at(1)), &words),
             "get" => self.call(Range::key(words.at(0)), &words),
+            "serializable" => {
+                self.call(Range::key(words.at(0)).with_serializable(), &words);
+            }
             "grant" => self.call(LeaseGrant::new(10), &words),
             "renew" => self.call(
                 LeaseKeepAlive::new(i64::try_from(words.number(0)).unwrap()),

@@ -5,12 +5,15 @@
 use core::time::Duration;
 
 use super::table::Owner;
+use super::table::Pending;
 use super::table::State;
 use crate::api::Response;
 use crate::buf::Sent;
 use crate::client::Client;
 use crate::client::retry;
+use crate::client::retry::Class;
 use crate::client::timer::Timer;
+use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::conn::ServerVersion;
 use crate::error::Applied;
@@ -125,6 +128,19 @@ impl Client {
                 applied: call.class.applied_without_answer(Sent::All),
             })
         });
+        let result = match (result, carried) {
+            (Ok(response), Some((at, _))) => match self.doubt(now, id, at, &response) {
+                None => Ok(response),
+                Some(cause) if self.call_doubted(now, id, conn_id, &cause) => return,
+                Some(cause) => {
+                    let call = self.calls.table.get(&id);
+                    let applied = call.map(|call| call.class.applied_without_answer(Sent::All));
+                    let applied = applied.unwrap_or(Applied::Maybe);
+                    Err(Error::Unavailable { cause, applied })
+                }
+            },
+            (result, _) => result,
+        };
         if let (Err(error), Some((at, token))) = (&result, carried) {
             if let Some(status) = error.status() {
                 if self.call_refused(now, id, at, token, status) {
@@ -136,6 +152,56 @@ impl Client {
             }
         }
         self.finish_call(id, result);
+    }
+
+    /// Why an answer must not be delivered, by what its header says (rule B-7, guarantee G8). The endpoint
+    /// has failed then.
+    fn doubt(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        at: EndpointIndex,
+        response: &Response,
+    ) -> Option<Cause> {
+        let header = response.header()?;
+        let call = self.calls.table.get(&id)?;
+        let known = call.known;
+        let cause = match self.evidence.handle_header(header) {
+            Err(cause) => Some(cause),
+            Ok(()) if header.revision < known && call.request.is_linearizable_read() => {
+                self.evidence.runs_back(now, known, header.revision)
+            }
+            Ok(()) => None,
+        };
+        if cause.is_some() {
+            self.endpoints.handle_failure(now, at, now);
+        }
+        cause
+    }
+
+    /// Whether a call whose answer must not be delivered is made again, elsewhere.
+    fn call_doubted(&mut self, now: Instant, id: CallId, conn: ConnId, cause: &Cause) -> bool {
+        let is_left =
+            |conn: &Conn| conn.lane == Lane::Calls && !self.endpoints.is_wanted(conn.endpoint);
+        if self.conns.get(&conn).is_some_and(is_left) {
+            self.conn_lost(now, conn, CloseReason::Idle);
+        }
+        let may_repeat = |call: &Pending| {
+            let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login);
+            !is_own && call.class == Class::Read && call.attempts < self.config.max_attempts
+        };
+        let Some(call) = self
+            .calls
+            .table
+            .get_mut(&id)
+            .filter(|call| may_repeat(call))
+        else {
+            return false;
+        };
+        call.last_refusal = None;
+        call.last_cause = Some(cause.clone());
+        let elsewhere = call.lane.endpoint().is_none();
+        self.make_again(now, id, elsewhere, retry::TROUBLE)
     }
 
     /// Whether a refused call is made again with another token. It certainly was not done (rule R-4,
@@ -182,23 +248,33 @@ impl Client {
         {
             return false;
         }
-        let endpoints = match call.lane.endpoint() {
-            None if passing.is_members => u32::try_from(self.endpoints.configured()).unwrap_or(1),
-            _ => 1,
+        if call.class.applied_with(rpc, status) == Applied::Maybe {
+            call.maybe_applied = true;
+        }
+        call.last_cause = None;
+        call.last_refusal = Some(status.clone());
+        let elsewhere = passing.is_members && call.lane.endpoint().is_none();
+        self.make_again(now, id, elsewhere, passing.cap)
+    }
+
+    /// Makes a call again: at once where another endpoint is left to be asked, and else after a wait.
+    /// False if its deadline comes before that.
+    fn make_again(&mut self, now: Instant, id: CallId, elsewhere: bool, cap: Duration) -> bool {
+        let Some(call) = self.calls.table.get_mut(&id) else {
+            return false;
+        };
+        let endpoints = match elsewhere {
+            true => u32::try_from(self.endpoints.configured()).unwrap_or(1),
+            false => 1,
         };
         let wait = match call.attempts % endpoints {
-            0 => retry::wait_after_round(call.attempts / endpoints, passing.cap),
+            0 => retry::wait_after_round(call.attempts / endpoints, cap),
             _ => Duration::ZERO,
         };
         let until = now + self.rng.jitter(wait);
         if call.deadline.is_some_and(|deadline| deadline <= until) {
             return false;
         }
-        if call.class.applied_with(rpc, status) == Applied::Maybe {
-            call.maybe_applied = true;
-        }
-        call.last_cause = None;
-        call.last_refusal = Some(status.clone());
         if wait == Duration::ZERO {
             self.call_again(now, id);
         } else {

@@ -188,6 +188,7 @@ impl Client {
         }
         call.state = State::Sent(conn_id);
         call.attempts += 1;
+        call.known = self.evidence.revision();
         let is_free = matches!(call.lane, Lane::Calls) && call.class != Class::Once;
         if is_free && self.endpoints.configured() > 1 {
             let deadline = now + self.config.attempt_timeout;

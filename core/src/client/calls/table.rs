@@ -50,6 +50,8 @@ pub(super) struct Pending {
     /// When the server has to have said something about the last of them; set where another could do
     /// it.
     pub(super) attempt_deadline: Option<Instant>,
+    /// The newest revision that was known when it was last started.
+    pub(super) known: i64,
     /// An earlier attempt may have had an effect.
     pub(super) maybe_applied: bool,
     /// What ended the last attempt, if that had no answer.
@@ -95,6 +97,7 @@ impl Pending {
             state: State::Waiting,
             attempts: 0,
             attempt_deadline: None,
+            known: 0,
             maybe_applied: false,
             last_cause: None,
             last_refusal: None,

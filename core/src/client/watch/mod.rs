@@ -362,6 +362,9 @@ impl Client {
                     return;
                 };
                 let before = watcher.queued_bytes();
+                if let Some(event) = events.first() {
+                    self.evidence.handle_revision(event.kv.mod_revision);
+                }
                 self.stats.events_dropped += watcher.handle_revision(header, events);
                 let held = watcher.queued_bytes();
                 let limits = &self.config.limits;

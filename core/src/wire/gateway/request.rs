@@ -337,6 +337,13 @@ pub(crate) struct Encoded {
 }
 
 impl Encoded {
+    /// Whether it is a read whose answer has to have everything that was acknowledged before it was
+    /// sent. All else in the text is base64 and numbers.
+    pub(crate) fn is_linearizable_read(&self) -> bool {
+        const SERIALIZABLE: &[u8] = br#""serializable":true"#;
+        self.rpc == Rpc::Range && memchr::memmem::find(&self.body, SERIALIZABLE).is_none()
+    }
+
     pub(crate) fn new<C: Call>(call: &C) -> Self {
         match route(C::RPC) {
             Route::Post(_) => Self {
