@@ -22,6 +22,6 @@ mod script;
 mod shrink;
 mod trouble;
 
-pub use play::{Played, play};
+pub use play::{Played, play, record};
 pub use script::{ClientKnobs, Line, Order, Script, Since};
 pub use shrink::{Short, shrink};

@@ -58,7 +58,32 @@ impl Played {
 /// Plays a script and judges what happened.
 #[must_use]
 pub fn play(script: &Script) -> Played {
+    play_in(
+        script,
+        World::with_cluster(script.seed, script.setup.clone()),
+    )
+}
+
+/// Plays a script and records each of its clients, in their order: what [`etcd_core::trace::replay`]
+/// takes. What happens is what happens without.
+///
+/// ```
+/// use etcd_sim::random::{Script, play, record};
+///
+/// let script = Script::draw(1);
+/// let (played, recordings) = record(&script);
+/// assert_eq!(played.digest, play(&script).digest);
+/// assert!(etcd_core::trace::replay(&recordings[0]).is_ok());
+/// ```
+#[must_use]
+pub fn record(script: &Script) -> (Played, Vec<Vec<u8>>) {
     let world = World::with_cluster(script.seed, script.setup.clone());
+    world.record_clients();
+    let played = play_in(script, world.clone());
+    (played, world.take_recordings())
+}
+
+fn play_in(script: &Script, world: World) -> Played {
     let mut player = Player::new(script, world);
     let verdict = player.play(script);
     let world = &player.world;

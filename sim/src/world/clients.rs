@@ -5,8 +5,9 @@ use core::task::Waker;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use etcd_core::trace::Recorded;
 use etcd_core::{
-    CallId, Client, ConnId, Endpoint, Error, Event, Instant, NetError, NetErrorKind, Output,
+    CallId, ConnId, Endpoint, Error, Event, Instant, NetError, NetErrorKind, Output,
     Response, StreamEvent, StreamId, WatchEvent, WatchId,
 };
 
@@ -20,7 +21,7 @@ use crate::net::{Arrival, Link, Opening, Way};
 /// A client and its users.
 #[derive(Debug)]
 pub(super) struct ClientHost {
-    pub(super) core: Client,
+    pub(super) core: Recorded,
     /// Its connections, opening ones included.
     conns: BTreeMap<ConnId, usize>,
     /// How far its clock is ahead of the world's.
@@ -80,7 +81,7 @@ pub enum Pace {
 }
 
 impl ClientHost {
-    pub(super) fn new(core: Client, deadlines: (Duration, Duration)) -> Self {
+    pub(super) fn new(core: Recorded, deadlines: (Duration, Duration)) -> Self {
         Self {
             core,
             conns: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Clients that are commanded by number, and whose users are the world itself.
 
+use etcd_core::trace::{Recorded, Recording};
 use etcd_core::{CallOptions, Config, Credentials, Observe, Stats, Watch, WatchId};
 
 use super::asked::{Given, give};
@@ -14,7 +15,11 @@ impl World {
     pub fn add_client(&self, config: Config) -> usize {
         self.change(|state| {
             let deadlines = (config.read_timeout, config.write_timeout);
-            let core = etcd_core::Client::new(config, state.rng.next_u64(), state.now);
+            let mut core = Recorded::new(config, state.rng.next_u64(), state.now);
+            if state.records {
+                core.record(Recording::new())
+                    .expect("a client that is new was told nothing");
+            }
             state.clients.push(ClientHost::new(core, deadlines));
             state.clients.len() - 1
         })
@@ -155,7 +160,7 @@ impl World {
     fn begin_stream(
         &self,
         client: usize,
-        begin: impl FnOnce(&mut etcd_core::Client, etcd_core::Instant) -> etcd_core::StreamId,
+        begin: impl FnOnce(&mut Recorded, etcd_core::Instant) -> etcd_core::StreamId,
     ) -> u64 {
         self.change(|state| {
             let now = state.clients[client].local(state.now);
@@ -226,6 +231,36 @@ impl World {
     /// now on.
     pub fn keep_history(&self) {
         self.change(|state| state.keeps_history = true);
+    }
+
+    /// Records every client that is added from now on, as [`etcd_core::trace`] does it.
+    ///
+    /// ```
+    /// use etcd_core::{Put, trace};
+    /// use etcd_sim::World;
+    ///
+    /// let world = World::new(7);
+    /// world.record_clients();
+    /// let client = world.add_client(world.config());
+    /// world.call(client, Put::new("k", "v"));
+    /// world.run_for(core::time::Duration::from_secs(1));
+    /// let recordings = world.take_recordings();
+    /// assert!(trace::replay(&recordings[client])?.is_complete);
+    /// # Ok::<(), trace::ReplayError>(())
+    /// ```
+    pub fn record_clients(&self) {
+        self.change(|state| state.records = true);
+    }
+
+    /// Ends the recordings of all clients and gives them, in the clients' order; empty ones for those
+    /// that were added before [`World::record_clients`].
+    #[must_use]
+    pub fn take_recordings(&self) -> Vec<Vec<u8>> {
+        let take = |host: &mut ClientHost| {
+            host.core.finish_log();
+            host.core.take_log()
+        };
+        self.change(|state| state.clients.iter_mut().map(take).collect())
     }
 
     /// Looks at what the users of the clients by number commanded and were told so far. What the

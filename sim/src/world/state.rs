@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) wakers: Vec<Waker>,
     pub(super) history: History,
     pub(super) keeps_history: bool,
+    /// Whether clients that are added are recorded.
+    pub(super) records: bool,
     pub(super) log: Option<VecDeque<String>>,
     /// How many things have happened.
     pub(super) steps: u64,
@@ -84,6 +86,7 @@ impl State {
             wakers: Vec::new(),
             history: History::default(),
             keeps_history: false,
+            records: false,
             log: None,
             steps: 0,
         }
