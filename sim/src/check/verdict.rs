@@ -128,6 +128,30 @@ evidence! {
     renewals,
     /// Leases whose time was up.
     leases_expired,
+    /// Logins sent.
+    logins,
+    /// Calls that failed since servers did not take who asked.
+    calls_unauthorized,
+    /// Calls that were denied to their user.
+    calls_denied,
+    /// Locks got.
+    locks,
+    /// Locks given back.
+    unlocks,
+    /// Elections won.
+    campaigns,
+    /// Proclamations, and what became of them.
+    proclamations,
+    /// Answers to who leads.
+    leaders_asked,
+    /// Leaders whose resigning was confirmed.
+    resigned,
+    /// Observations of elections.
+    observations,
+    /// Leaders they told.
+    leaders_told,
+    /// Snapshots that came whole.
+    snapshots,
     /// Keys whose history was searched for an order.
     registers,
     /// What was done with them.

@@ -17,7 +17,12 @@ pub(super) struct Given {
 }
 
 /// Gives a call to a core.
-pub(super) fn give(client: &mut Recorded, now: Instant, asked: Asked, options: CallOptions) -> Given {
+pub(super) fn give(
+    client: &mut Recorded,
+    now: Instant,
+    asked: Asked,
+    options: CallOptions,
+) -> Given {
     fn given<C: Call>(client: &mut Recorded, now: Instant, call: C, options: CallOptions) -> Given {
         let (is_read, waits) = (call.is_read(), call.waits());
         Given {

@@ -6,7 +6,7 @@ use etcd_core::{CallOptions, Config, Credentials, Observe, Stats, Watch, WatchId
 use super::asked::{Given, give};
 use super::clients::{ClientHost, Pace, Reader};
 use super::{World, lock};
-use crate::check::{Asked, History, What};
+use crate::check::{Asked, History, Streamed, What};
 
 /// Clients by number, and their history. A client, call, watch or stream that does not exist is left
 /// alone; numbers of calls, watches and streams are the core's own ids.
@@ -51,6 +51,9 @@ impl World {
             let call = given.call.get();
             host.numbered.insert(call, given.call);
             host.numbers.insert(call);
+            if given.waits {
+                host.waits.insert(call);
+            }
             let usual = if given.is_read { read } else { write };
             let limit = own.or_else(|| (!given.waits).then_some(usual));
             let deadline = limit.map(|limit| at + limit);
@@ -75,6 +78,14 @@ impl World {
                 state.visit(client, |host, now| host.core.cancel_call(now, id));
             }
         });
+    }
+
+    /// Whether a call is under way that may wait for ever for somebody else, as for a lock.
+    #[must_use]
+    pub fn waits(&self, client: usize, call: u64) -> bool {
+        let state = lock(&self.state);
+        let host = state.clients.get(client);
+        host.is_some_and(|host| host.numbered.contains_key(&call) && host.waits.contains(&call))
     }
 
     /// How many calls of a client are under way.
@@ -145,7 +156,9 @@ impl World {
     ///
     /// Where there is no such client.
     pub fn snapshot(&self, client: usize, options: CallOptions) -> u64 {
-        self.begin_stream(client, |core, now| core.snapshot(now, options))
+        self.begin_stream(client, Streamed::Snapshot, |core, now| {
+            core.snapshot(now, options)
+        })
     }
 
     /// Observes an election. What it delivers comes into the history.
@@ -154,12 +167,14 @@ impl World {
     ///
     /// Where there is no such client.
     pub fn observe(&self, client: usize, observe: Observe) -> u64 {
-        self.begin_stream(client, |core, now| core.observe(now, observe))
+        let asked = Streamed::Observation(observe.name.clone());
+        self.begin_stream(client, asked, |core, now| core.observe(now, observe))
     }
 
     fn begin_stream(
         &self,
         client: usize,
+        asked: Streamed,
         begin: impl FnOnce(&mut Recorded, etcd_core::Instant) -> etcd_core::StreamId,
     ) -> u64 {
         self.change(|state| {
@@ -172,7 +187,7 @@ impl World {
             };
             host.streams.insert(id, reader);
             let stream = id.get();
-            state.add(client, What::StreamOpened { stream });
+            state.add(client, What::StreamOpened { stream, asked });
             state.drain_client(client);
             stream
         })

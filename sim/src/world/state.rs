@@ -294,6 +294,7 @@ impl State {
                 host.cluster.move_leader(now, place);
             }),
             Act::ExpireTokens(member) => self.at_member(member, |host, place, now| {
+                host.forgotten.push(now);
                 host.cluster.expire_tokens(now, place);
             }),
             Act::Unplug(between) => {

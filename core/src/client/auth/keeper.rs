@@ -375,6 +375,24 @@ impl Keeper {
     }
 }
 
+#[cfg(feature = "planted")]
+impl Keeper {
+    pub(super) fn plant_no_wait(&mut self) {
+        self.wait = None;
+    }
+
+    pub(super) fn plant_refused(&mut self, now: Instant, at: EndpointIndex) {
+        if let Some((token, _)) = self.token(at) {
+            let member = Member {
+                token: token.clone(),
+                used: now,
+                is_refused: true,
+            };
+            self.members.insert(at, member);
+        }
+    }
+}
+
 /// What a refusal of a token means for the next request to that member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {

@@ -1,12 +1,15 @@
 use etcd_core::{ObserveResponse, StreamEnd, StreamEvent};
 
 use super::Script;
-use crate::check::What;
+use crate::check::{Streamed, What};
 
 /// An observation that told something, and ended.
 fn ended(canceled: bool) -> Script {
     let mut script = Script::new();
-    script.add(What::StreamOpened { stream: 1 });
+    script.add(What::StreamOpened {
+        stream: 1,
+        asked: Streamed::Observation("e".into()),
+    });
     leads(&mut script);
     if canceled {
         script.add(What::StreamCanceled { stream: 1 });
