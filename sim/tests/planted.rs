@@ -19,7 +19,7 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::BelieveOldProgress, 5, "G16"),
     (Planted::SkipCompacted, 8, "G12"),
     (Planted::UnboundedBuffer, 415, "G17"),
-    (Planted::RepeatRefused, 16, "G3"),
+    (Planted::RepeatRefused, 16, "G5"),
     (Planted::SpaceIsCertain, 22, "G3"),
     (Planted::PartIsDoubt, 489, "G4"),
     (Planted::SecondOutcome, 0, "G1"),
@@ -51,6 +51,11 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::CancelsNeighbour, 0, "G13"),
     (Planted::GateNeverOpens, 1, "G60"),
     (Planted::OutcomeLost, 1, "G60"),
+    (Planted::LoginPerCall, 261, "G39"),
+    (Planted::LoginTwice, 15, "G38"),
+    (Planted::ExpiredStays, 65, "G60"),
+    (Planted::WrongPasswordAgain, 17, "G39"),
+    (Planted::LeaderAgain, 238, "G9"),
 ];
 
 fn verdict(planted: Planted, seed: u64) -> Option<&'static str> {

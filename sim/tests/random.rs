@@ -26,6 +26,14 @@ fn no_guarantee_is_broken_in_random_worlds() {
     assert!(evidence.events > 40_000, "{evidence}");
     assert!(evidence.resumes > 300, "{evidence}");
     assert!(evidence.compactions_told > 50, "{evidence}");
+    assert!(evidence.logins > 150, "{evidence}");
+    assert!(evidence.calls_unauthorized > 50, "{evidence}");
+    assert!(evidence.calls_denied > 50, "{evidence}");
+    assert!(evidence.locks > 10 && evidence.unlocks > 5, "{evidence}");
+    assert!(evidence.campaigns > 10, "{evidence}");
+    assert!(evidence.proclamations > 5, "{evidence}");
+    assert!(evidence.leaders_told > 10, "{evidence}");
+    assert!(evidence.snapshots > 5, "{evidence}");
     assert!(
         evidence.registers_undecided * 20 < evidence.registers,
         "{evidence}"

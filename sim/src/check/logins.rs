@@ -5,6 +5,8 @@
 //! its clock jumped. Any other login has to have a cause: that a member forgot its tokens, or that users
 //! or roles changed, which each member finds out for itself and late. Each cause is good for one login,
 //! at each member where it is of all of them, and once only: many calls that fail together are one wave.
+//! What happened before the first login is no cause: no member judges a token before it has done what
+//! was agreed on before that token's login.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The logins of one client.
 struct Logins {
+    first: Instant,
     last: Instant,
     /// Connections that had ended by then.
     ended: u64,
@@ -46,9 +49,9 @@ pub(super) fn check(
                 if !is_alone {
                     return broken("G38", "a login while another one was under way");
                 }
-                let causes = causes(&history.truth, *at);
                 let Some(logins) = clients.get_mut(client) else {
                     let first = Logins {
+                        first: *at,
                         last: *at,
                         ended: *ended,
                         jumped: false,
@@ -59,7 +62,11 @@ pub(super) fn check(
                 };
                 let is_free = *at - logins.last >= PAUSE || *ended > logins.ended || logins.jumped;
                 (logins.last, logins.ended, logins.jumped) = (*at, *ended, false);
-                logins.caused += usize::from(!is_free);
+                if is_free {
+                    continue;
+                }
+                logins.caused += 1;
+                let causes = causes(&history.truth, logins.first, *at);
                 if logins.caused > causes {
                     let text = format!("{} logins at once for {causes} causes", logins.caused);
                     return broken("G39", &text);
@@ -70,10 +77,11 @@ pub(super) fn check(
                     logins.jumped = true;
                 }
             }
-            What::WatchTold { event, .. } if history.full.contains(client) => {
-                if let WatchEvent::End(WatchEnd::PermissionDenied(status)) = event {
-                    return broken("A-11", &format!("a watch was denied: {status}"));
-                }
+            What::WatchTold {
+                event: WatchEvent::End(WatchEnd::PermissionDenied(status)),
+                ..
+            } if history.full.contains(client) => {
+                return broken("A-5", &format!("a watch was denied: {status}"));
             }
             _ => {}
         }
@@ -87,21 +95,24 @@ pub(super) fn check(
         evidence.calls_denied += u64::from(is_denied);
         evidence.calls_unauthorized += u64::from(is_unauthorized);
         if is_denied && history.full.contains(&told.client) && is_of_keys(told.asked) {
-            return Err(told.broken("A-11", &format!("it was denied: {error}")));
+            return Err(told.broken("A-5", &format!("it was denied: {error}")));
         }
     }
     Ok(())
 }
 
-/// How many logins of a client can have had a cause by then.
-fn causes(truth: &Truth, by: Instant) -> usize {
+/// How many logins can have had a cause between the two.
+fn causes(truth: &Truth, from: Instant, to: Instant) -> usize {
     let is_login = |ask| matches!(truth.asks.get(&ask), Some(Request::Authenticate(_)));
     let is_cause = |change: &&super::history::Change| {
         matches!(change.what, Changed::Auth) && !change.ask.is_some_and(is_login)
     };
-    let before = truth.changes.iter().take_while(|change| change.at <= by);
-    let changes = before.filter(is_cause).count();
-    let forgotten = truth.forgotten.iter().filter(|at| **at <= by).count();
+    let before = truth.changes.partition_point(|change| change.at < from);
+    let rest = truth.changes.get(before..).unwrap_or_default();
+    let meanwhile = rest.iter().take_while(|change| change.at <= to);
+    let changes = meanwhile.filter(is_cause).count();
+    let is_meanwhile = |at: &&Instant| (from..=to).contains(*at);
+    let forgotten = truth.forgotten.iter().filter(is_meanwhile).count();
     changes * truth.members + forgotten
 }
 

@@ -17,7 +17,7 @@ use etcd_core::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The guarantee that was broken, by its name in reliability.md; `truth` if the cluster's own log
+    /// The guarantee that was broken, by its name in reliability.md; a rule of semantics.md; `truth` if the cluster's own log
     /// makes no sense, `linearizable` if nothing could explain what was seen.
     pub rule: &'static str,
     /// When it came to light.

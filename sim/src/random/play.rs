@@ -152,11 +152,13 @@ impl Player {
             self.order(&line.order);
         }
         self.run_until(begin + script.busy)?;
-        self.go_on(script)?;
+        let went_on = self.go_on(script);
         let mut history = self.world.take_history();
-        history.is_complete = true;
+        history.is_complete = went_on.is_ok();
         history.full = full(script);
-        check(&history)
+        // What was told wrongly says more than that something did not go on because of it.
+        let evidence = check(&history)?;
+        went_on.map(|()| evidence)
     }
 
     /// Nothing is wrong yet: root adds the users, and from then on they count.

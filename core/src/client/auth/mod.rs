@@ -299,7 +299,7 @@ impl Client {
         }
         let refusal = self.auth.keeper.handle_refused(now, at, generation);
         #[cfg(feature = "planted")]
-        let Some(refusal) = self.plant_refusal(now, at, refusal) else {
+        let Some(refusal) = self.plant_refusal(refusal) else {
             return false;
         };
         match refusal {

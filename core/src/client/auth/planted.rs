@@ -4,9 +4,7 @@ use super::keeper::Keeper;
 use super::keeper::Login;
 use super::keeper::Refusal;
 use crate::client::Client;
-use crate::id::EndpointIndex;
 use crate::planted::Planted;
-use crate::time::Instant;
 
 impl Client {
     /// Whether one login at a time is enough.
@@ -15,17 +13,12 @@ impl Client {
     }
 
     /// What a refused token means; none if that is all for the call.
-    pub(super) fn plant_refusal(
-        &mut self,
-        now: Instant,
-        at: EndpointIndex,
-        refusal: Refusal,
-    ) -> Option<Refusal> {
+    pub(super) fn plant_refusal(&mut self, refusal: Refusal) -> Option<Refusal> {
         match (self.config.planted, refusal) {
             (Some(Planted::ExpiredStays), _) => None,
-            (Some(Planted::LoginPerCall), Refusal::Newer) => {
-                self.auth.keeper.plant_refused(now, at);
-                Some(Refusal::Login(None))
+            (Some(Planted::LoginPerCall), refusal) => {
+                self.auth.keeper.refused += 1;
+                Some(refusal)
             }
             (_, refusal) => Some(refusal),
         }
@@ -38,6 +31,9 @@ impl Keeper {
         if planted == Some(Planted::WrongPasswordAgain) && login == Login::Refused {
             self.plant_no_wait();
             return Login::Done;
+        }
+        if planted == Some(Planted::LoginPerCall) && login == Login::Done {
+            self.plant_next();
         }
         login
     }
