@@ -29,11 +29,11 @@ fn no_guarantee_is_broken_in_random_worlds() {
     assert!(evidence.logins > 150, "{evidence}");
     assert!(evidence.calls_unauthorized > 50, "{evidence}");
     assert!(evidence.calls_denied > 50, "{evidence}");
-    assert!(evidence.locks > 10 && evidence.unlocks > 5, "{evidence}");
-    assert!(evidence.campaigns > 10, "{evidence}");
+    assert!(evidence.locks > 5 && evidence.unlocks > 2, "{evidence}");
+    assert!(evidence.campaigns > 5, "{evidence}");
     assert!(evidence.proclamations > 5, "{evidence}");
-    assert!(evidence.leaders_told > 10, "{evidence}");
-    assert!(evidence.snapshots > 5, "{evidence}");
+    assert!(evidence.leaders_told > 5, "{evidence}");
+    assert!(evidence.snapshots > 1, "{evidence}");
     assert!(
         evidence.registers_undecided * 20 < evidence.registers,
         "{evidence}"
