@@ -115,6 +115,16 @@ planted! {
     GateNeverOpens,
     /// A call whose connection is lost has no outcome.
     OutcomeLost,
+    /// Each call that is refused for its token has a login of its own.
+    LoginPerCall,
+    /// A login is begun though another one is under way.
+    LoginTwice,
+    /// A token that servers no longer take is not replaced.
+    ExpiredStays,
+    /// A login with a wrong password is made again at once.
+    WrongPasswordAgain,
+    /// A leader that an observation told is told again when it resumes.
+    LeaderAgain,
 }
 
 impl core::fmt::Display for Planted {

@@ -201,3 +201,31 @@ fn a_canceled_observation_is_not_taken_up_again() {
         ",
     );
 }
+
+/// A denial is an answer, and nothing that hints at a restart of the member: the token is as good as
+/// before, and calls go on with it.
+#[test]
+fn a_denied_observation_costs_no_login() {
+    check(
+        r#"
+        > client a user=u password=p
+        > observe el
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/auth/authenticate {"name":"u","password":"p"}
+        > answer 1 200 {"token":"T1"}
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/election/observe {"name":"ZWw="} as T1
+        > answer 2 500 {"error":{"code":2,"message":"etcdserver: permission denied"}}
+        close 2
+        stream 1: end: etcdserver: permission denied (Unknown)
+        > observe el
+        > until 1s
+        at 23.249007ms
+        connect 3 to a
+        > put k v
+        send 1: POST /v3/kv/put {"key":"k","value":"v"} as T1
+        "#,
+    );
+}

@@ -3,11 +3,11 @@
 //!
 //! `cargo test -p etcd-sim --features planted --profile worlds --test planted`. The seeds are the first ones that
 //! find them; `SEARCH=10000` before it looks for them
-//! anew, among so many, and prints the table; `BUG=` and a name picks one.
+//! anew, among so many, and prints the table; `BUG=` and names with commas between pick some.
 #![cfg(feature = "planted")]
 
 use etcd_core::Planted;
-use etcd_sim::random::{Script, play};
+use etcd_sim::random::{Script, play, record};
 
 /// Each bug, the first seed that finds it, and the guarantee that is seen to be broken.
 const FOUND: &[(Planted, u64, &str)] = &[
@@ -19,7 +19,7 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::BelieveOldProgress, 5, "G16"),
     (Planted::SkipCompacted, 8, "G12"),
     (Planted::UnboundedBuffer, 415, "G17"),
-    (Planted::RepeatRefused, 16, "G3"),
+    (Planted::RepeatRefused, 16, "G5"),
     (Planted::SpaceIsCertain, 22, "G3"),
     (Planted::PartIsDoubt, 489, "G4"),
     (Planted::SecondOutcome, 0, "G1"),
@@ -51,6 +51,11 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::CancelsNeighbour, 0, "G13"),
     (Planted::GateNeverOpens, 1, "G60"),
     (Planted::OutcomeLost, 1, "G60"),
+    (Planted::LoginPerCall, 261, "G39"),
+    (Planted::LoginTwice, 15, "G38"),
+    (Planted::ExpiredStays, 65, "G60"),
+    (Planted::WrongPasswordAgain, 17, "G39"),
+    (Planted::LeaderAgain, 238, "G9"),
 ];
 
 fn verdict(planted: Planted, seed: u64) -> Option<&'static str> {
@@ -84,9 +89,29 @@ fn without_a_bug_the_same_seeds_pass() {
     }
 }
 
+/// The bug is in the recording, and is there again when it is replayed.
+#[test]
+fn what_a_found_bug_did_replays() {
+    for (planted, seed, rule) in FOUND.iter().step_by(4) {
+        let mut script = Script::draw(*seed);
+        script.planted = Some(*planted);
+        let (played, recordings) = record(&script);
+        let broken = played.verdict.err().map(|violation| violation.rule);
+        assert_eq!(broken, Some(*rule), "{planted}");
+        for recording in recordings {
+            let replayed = etcd_core::trace::replay(&recording);
+            assert!(replayed.is_ok(), "{planted}: {}", replayed.unwrap_err());
+        }
+    }
+}
+
 fn search(most: u64) {
     let only = std::env::var("BUG").ok();
-    let is_meant = |planted: &&Planted| only.as_ref().is_none_or(|bug| *bug == planted.to_string());
+    let is_meant = |planted: &&Planted| {
+        let name = planted.to_string();
+        only.as_ref()
+            .is_none_or(|bugs| bugs.split(',').any(|bug| bug == name))
+    };
     for planted in Planted::ALL.iter().filter(is_meant) {
         let found = (0..most).find_map(|seed| Some((seed, verdict(*planted, seed)?)));
         match found {

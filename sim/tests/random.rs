@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use etcd_sim::check::Evidence;
-use etcd_sim::random::{Order, Script, play, shrink};
+use etcd_sim::random::{Order, Script, play, record, shrink};
 use etcd_sim::world::Act;
 
 #[test]
@@ -26,6 +26,14 @@ fn no_guarantee_is_broken_in_random_worlds() {
     assert!(evidence.events > 40_000, "{evidence}");
     assert!(evidence.resumes > 300, "{evidence}");
     assert!(evidence.compactions_told > 50, "{evidence}");
+    assert!(evidence.logins > 150, "{evidence}");
+    assert!(evidence.calls_unauthorized > 50, "{evidence}");
+    assert!(evidence.calls_denied > 50, "{evidence}");
+    assert!(evidence.locks > 5 && evidence.unlocks > 2, "{evidence}");
+    assert!(evidence.campaigns > 5, "{evidence}");
+    assert!(evidence.proclamations > 5, "{evidence}");
+    assert!(evidence.leaders_told > 5, "{evidence}");
+    assert!(evidence.snapshots > 1, "{evidence}");
     assert!(
         evidence.registers_undecided * 20 < evidence.registers,
         "{evidence}"
@@ -72,4 +80,21 @@ fn everything_goes_on_once_nothing_is_wrong() {
     script.lines.sort_by_key(|line| line.at);
     let played = play(&script);
     assert!(played.verdict.is_ok(), "{:?}", played.verdict);
+}
+
+/// What a client saw in a random world, it does again where there is no world.
+#[test]
+fn recordings_of_random_worlds_replay() {
+    for seed in 0..30 {
+        let script = Script::draw(seed);
+        let (played, recordings) = record(&script);
+        assert_eq!(played.digest, play(&script).digest, "{seed}");
+        assert!(recordings.len() >= script.clients.len(), "{seed}");
+        for (client, recording) in recordings.iter().enumerate() {
+            match etcd_core::trace::replay(recording) {
+                Ok(replayed) => assert!(replayed.is_complete, "{seed}, client {client}"),
+                Err(error) => panic!("seed {seed}, client {client}: {error}"),
+            }
+        }
+    }
 }

@@ -16,7 +16,8 @@ Usage: cargo xtask sim [--seeds N] [--from S] [--threads N]
 
 Plays N random worlds, else 1000, from seed S on, else 0, and judges what their
 users saw by all checkers of etcd-sim. At the first that breaks a guarantee it
-ends, makes that world short and prints the command that plays it again.
+ends, makes that world short, prints the command that plays it again and writes
+what each of its clients saw into target/worlds (docs/replay.md).
 
   --seed N       play this one and show its script
   --only LINES   with these of its lines only, as 0,4,10-12

@@ -14,6 +14,7 @@ use crate::conn::Lane;
 use crate::error::Applied;
 use crate::error::CloseReason;
 use crate::error::Error;
+use crate::error::Known;
 use crate::error::Limit;
 use crate::error::NetError;
 use crate::error::NetErrorKind;
@@ -162,7 +163,10 @@ impl Client {
         // A server that confirms watches and then breaks off would be asked without end.
         let is_about_token = is_about_token && conn.wire.answered_creates() == 0;
         if is_failure(&conn, &reason) && !is_about_token {
-            self.auth.handle_lost(now, conn.endpoint);
+            // Who is told that a user may not was heard: nothing speaks for a restart.
+            if !is_denied(&reason) {
+                self.auth.handle_lost(now, conn.endpoint);
+            }
             self.lane_failed(now, &conn, &reason);
         }
         match conn.lane.purpose() {
@@ -271,6 +275,11 @@ fn lived_long(now: Instant, conn: &Conn) -> bool {
     let since = conn.open_since();
     let is_stream = matches!(conn.lane, Lane::Watches | Lane::Observers);
     is_stream && since.is_some_and(|since| now - since > LONG_LIFE)
+}
+
+/// Whether a stream ended as its user may not have it.
+fn is_denied(reason: &CloseReason) -> bool {
+    matches!(reason, CloseReason::Status(status) if status.known() == Some(Known::PermissionDenied))
 }
 
 /// Whether a loss says something bad of the endpoint, and not only that we were done.

@@ -207,6 +207,11 @@ impl Start {
             ),
         ];
         write_plain(config, &mut members);
+        // A bug on purpose is part of what was recorded.
+        #[cfg(feature = "planted")]
+        if let Some(planted) = config.planted {
+            members.push(member("planted", &text(&planted.to_string())));
+        }
         format!("{{{}}}", members.join(","))
     }
 
@@ -252,6 +257,11 @@ impl Start {
                 .map_err(|error| error.to_string())?;
         }
         read_plain(members, &mut config)?;
+        #[cfg(feature = "planted")]
+        if members.contains_key("planted") {
+            let read = |value: &Value| value.as_str()?.parse().ok();
+            config.planted = Some(take(members, "planted", read)?);
+        }
         if let Some((name, _)) = members.iter().next() {
             return Err(format!("the configuration has {name}, which is not known"));
         }

@@ -1,5 +1,7 @@
 //! Plays random worlds by the thousand: `cargo xtask sim`.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,14 +10,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use etcd_sim::check::Evidence;
-use etcd_sim::random::{Played, Script, play, shrink};
+use etcd_sim::random::{Played, Script, play, record, shrink};
 
 const HELP: &str = "\
 Usage: etcd-worlds [--seeds N] [--from S] [--threads N]
        etcd-worlds --seed N [--only LINES]
 
 Plays N random worlds, else 1000, from seed S on, else 0, and judges each by
-all checkers. Ends at the first that breaks a guarantee, made short.
+all checkers. Ends at the first that breaks a guarantee, made short, and writes
+what each of its clients saw into a recording (docs/replay.md).
 
   --seed N       play this one and show its script
   --only LINES   with these of its lines only, as 0,4,10-12
@@ -270,4 +273,24 @@ fn tell(options: &Options, seed: u64) {
         println!("seed {seed}: {violation}");
     }
     println!("again: {}", options.command(seed, &short.kept));
+    if let Err(error) = keep_recordings(seed, &short.script) {
+        println!("the recordings cannot be written: {error}");
+    }
+}
+
+/// Writes what each client of a failing script saw, where it can be replayed.
+fn keep_recordings(seed: u64, script: &Script) -> std::io::Result<()> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let folder = PathBuf::from(target).join("worlds");
+    fs::create_dir_all(&folder)?;
+    let (_, recordings) = record(script);
+    for (client, recording) in recordings.iter().enumerate() {
+        let path = folder.join(format!("seed-{seed}-client-{client}.rec"));
+        fs::write(&path, recording)?;
+        println!("recorded: {}", path.display());
+        if let Err(error) = etcd_core::trace::replay(recording) {
+            println!("which does not replay: {error}");
+        }
+    }
+    Ok(())
 }

@@ -23,6 +23,13 @@ pub(super) fn mark_of(request: &Request) -> Option<Mark> {
         Request::Compact(compact) => (Rpc::Compact, compact.to_json()),
         Request::LeaseGrant(grant) => (Rpc::LeaseGrant, grant.to_json()),
         Request::LeaseRevoke(revoke) => (Rpc::LeaseRevoke, revoke.to_json()),
+        Request::AuthEnable(change) => (Rpc::AuthEnable, change.to_json()),
+        Request::AuthDisable(change) => (Rpc::AuthDisable, change.to_json()),
+        Request::UserAdd(change) => (Rpc::UserAdd, change.to_json()),
+        Request::UserChangePassword(change) => (Rpc::UserChangePassword, change.to_json()),
+        Request::UserGrantRole(change) => (Rpc::UserGrantRole, change.to_json()),
+        Request::RoleAdd(change) => (Rpc::RoleAdd, change.to_json()),
+        Request::RoleGrantPermission(change) => (Rpc::RoleGrantPermission, change.to_json()),
         _ => return None,
     })
 }
@@ -36,6 +43,13 @@ pub(super) fn is_of(request: &Request, what: &Changed) -> bool {
         Request::Compact(_) => matches!(what, Changed::Compacted(_)),
         Request::LeaseGrant(_) => matches!(what, Changed::LeaseGranted { .. }),
         Request::LeaseRevoke(_) => matches!(what, Changed::LeaseRevoked { .. }),
+        Request::AuthEnable(_)
+        | Request::AuthDisable(_)
+        | Request::UserAdd(_)
+        | Request::UserChangePassword(_)
+        | Request::UserGrantRole(_)
+        | Request::RoleAdd(_)
+        | Request::RoleGrantPermission(_) => matches!(what, Changed::Auth),
         _ => false,
     }
 }

@@ -227,7 +227,8 @@ fn own_words(told: &Told<'_>) -> Result<(), Violation> {
         _ => false,
     };
     if certain {
-        return Err(told.broken("G4", &format!("it certainly did not happen: {error}")));
+        let rule = if error.needs_new_token() { "G41" } else { "G4" };
+        return Err(told.broken(rule, &format!("it certainly did not happen: {error}")));
     }
     Ok(())
 }
@@ -366,6 +367,13 @@ fn effect(response: &Response) -> (i64, bool) {
         Response::Compact(answer) => (answer.header.revision, true),
         Response::LeaseGrant(answer) => (answer.header.revision, true),
         Response::LeaseRevoke(answer) => (answer.header.revision, true),
+        Response::AuthEnable(_)
+        | Response::AuthDisable(_)
+        | Response::UserAdd(_)
+        | Response::UserChangePassword(_)
+        | Response::UserGrantRole(_)
+        | Response::RoleAdd(_)
+        | Response::RoleGrantPermission(_) => (0, true),
         _ => (0, false),
     }
 }

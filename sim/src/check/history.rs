@@ -4,10 +4,11 @@
 //! Who runs a world writes it; the checkers only read it. Ids are plain numbers, as the core's own
 //! cannot be made by hand. Nothing in it depends on how anything travelled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use etcd_core::{
     Error, Instant, KvEvent, LeaseKeepAlive, Response, StreamEvent, Watch, WatchEvent,
 };
@@ -35,6 +36,9 @@ pub struct History {
     pub truth: Truth,
     /// Whether the run went on until nothing was under way: every call has to have its outcome then.
     pub is_complete: bool,
+    /// Clients whose users may read and write all keys, all the time, and whose servers say why they
+    /// refuse: nothing is denied to them.
+    pub full: BTreeSet<usize>,
 }
 
 impl History {
@@ -113,6 +117,8 @@ pub enum What {
     StreamOpened {
         /// Its id.
         stream: u64,
+        /// What it is.
+        asked: Streamed,
     },
     /// The user canceled it.
     StreamCanceled {
@@ -125,6 +131,13 @@ pub enum What {
         stream: u64,
         /// What came.
         event: StreamEvent,
+    },
+    /// The client sent the first byte of a login.
+    LoginSent {
+        /// Whether the one before was answered, or its connection had ended.
+        is_alone: bool,
+        /// How many connections of the client had ended by then.
+        ended: u64,
     },
     /// The client was shut down.
     ShutDown,
@@ -139,6 +152,16 @@ pub enum What {
         /// For how long.
         time: Duration,
     },
+}
+
+/// What is delivered piece by piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "who runs a world makes them")]
+pub enum Streamed {
+    /// A snapshot.
+    Snapshot,
+    /// An observation of the election of this name.
+    Observation(Bytes),
 }
 
 /// What a call asks for.
@@ -166,6 +189,10 @@ pub struct Truth {
     /// What was asked by each of the asks that `changes` names. Those without an entry are of nobody
     /// whose calls are judged.
     pub asks: BTreeMap<AskId, Request>,
+    /// When members forgot tokens by themselves: as they were stopped, or told to.
+    pub forgotten: Vec<Instant>,
+    /// How many members the cluster began with.
+    pub members: usize,
 }
 
 /// One thing a cluster agreed on.
@@ -210,6 +237,8 @@ pub enum Changed {
         /// Its id.
         id: i64,
     },
-    /// Something that is not judged: users, members, alarms.
+    /// Users or roles, or whether they count; also reading them, and a login.
+    Auth,
+    /// Something that is not judged: members, alarms, what had no effect.
     Other,
 }

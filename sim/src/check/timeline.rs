@@ -80,7 +80,7 @@ impl<'a> Timeline<'a> {
                 }
                 Changed::LeaseRevoked { id } => timeline.end_lease(*id, now, false),
                 Changed::LeaseExpired { id } => timeline.end_lease(*id, now, true),
-                Changed::Other => {}
+                Changed::Auth | Changed::Other => {}
             }
             last = change.revision;
         }
@@ -152,6 +152,33 @@ impl<'a> Timeline<'a> {
             .take_while(|(key, _)| range.contains(key))
             .filter_map(|(key, _)| self.get(key, revision))
             .collect()
+    }
+
+    /// `from`, and the revisions after it up to `to` at which something in a range changed, ascending:
+    /// what was in the range at any moment between the two, was so at one of them.
+    pub(super) fn moments(&self, range: &KeyRange, from: i64, to: i64) -> Vec<i64> {
+        let keys = self.keys.range(&range.key[..]..);
+        let keys = keys.take_while(|(key, _)| range.contains(key));
+        let changed =
+            keys.flat_map(|(_, versions)| versions.iter().map(|version| version.revision));
+        let mut moments: Vec<_> = changed.filter(|at| *at > from && *at <= to).collect();
+        moments.push(from);
+        moments.sort_unstable();
+        moments.dedup();
+        moments
+    }
+
+    /// The key in a range that was made first, of those that were there at this revision: it holds the
+    /// lock, or leads.
+    pub(super) fn oldest(&self, range: &KeyRange, revision: i64) -> Option<&'a KeyValue> {
+        let kvs = self.range(range, revision).into_iter();
+        kvs.min_by_key(|kv| kv.create_revision)
+    }
+
+    /// Everything that was ever put at a key.
+    pub(super) fn puts(&self, key: &[u8]) -> impl Iterator<Item = &'a KeyValue> {
+        let versions = self.keys.get(key).map_or(&[][..], Vec::as_slice);
+        versions.iter().filter_map(|version| version.kv)
     }
 
     /// The store's revision at this time. A store begins at 1.

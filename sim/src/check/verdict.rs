@@ -17,7 +17,7 @@ use etcd_core::Instant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The guarantee that was broken, by its name in reliability.md; `truth` if the cluster's own log
+    /// The guarantee that was broken, by its name in reliability.md; a rule of semantics.md; `truth` if the cluster's own log
     /// makes no sense, `linearizable` if nothing could explain what was seen.
     pub rule: &'static str,
     /// When it came to light.
@@ -128,6 +128,30 @@ evidence! {
     renewals,
     /// Leases whose time was up.
     leases_expired,
+    /// Logins sent.
+    logins,
+    /// Calls that failed since servers did not take who asked.
+    calls_unauthorized,
+    /// Calls that were denied to their user.
+    calls_denied,
+    /// Locks got.
+    locks,
+    /// Locks given back.
+    unlocks,
+    /// Elections won.
+    campaigns,
+    /// Proclamations, and what became of them.
+    proclamations,
+    /// Answers to who leads.
+    leaders_asked,
+    /// Leaders whose resigning was confirmed.
+    resigned,
+    /// Observations of elections.
+    observations,
+    /// Leaders they told.
+    leaders_told,
+    /// Snapshots that came whole.
+    snapshots,
     /// Keys whose history was searched for an order.
     registers,
     /// What was done with them.

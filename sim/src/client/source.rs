@@ -4,6 +4,7 @@ use core::fmt;
 use core::task::{Context, Poll};
 use std::sync::{Arc, Weak};
 
+use etcd_core::trace::Recorded;
 use etcd_core::{Instant, StreamEvent, StreamId};
 
 use super::Handle;
@@ -21,7 +22,7 @@ impl Source {
     /// Gives the core a command that begins a stream.
     pub(super) fn begin(
         handle: &Arc<Handle>,
-        start: impl FnOnce(&mut etcd_core::Client, Instant) -> StreamId,
+        start: impl FnOnce(&mut Recorded, Instant) -> StreamId,
     ) -> Self {
         let id = handle.link.visit(|core, slots, now| {
             let id = start(core, now);

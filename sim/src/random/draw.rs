@@ -9,7 +9,7 @@ use etcd_core::Version;
 
 use super::commands::Users;
 use super::script::{ClientKnobs, Line, Order, Script};
-use super::trouble;
+use super::{services, trouble, users};
 use crate::etcd::{Defects, Setup};
 use crate::rng::Rng;
 use crate::world::Act;
@@ -25,8 +25,8 @@ impl Script {
     #[must_use]
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::new(seed).fork(1);
-        let setup = setup(&mut rng);
-        let clients: Vec<_> = (0..=rng.index(4))
+        let mut setup = setup(&mut rng);
+        let mut clients: Vec<_> = (0..=rng.index(4))
             .map(|_| knobs(&setup, &mut rng))
             .collect();
         let busy = rng.between(Duration::from_secs(2), Duration::from_secs(12));
@@ -45,11 +45,17 @@ impl Script {
         for at in times {
             lines.push(line(at, users.next(&mut rng)));
         }
+        // With luck of their own, so that a world without them is what it was before there were any.
+        let mut add = |at: Duration, order: Order| lines.push(line(at, order));
+        services::draw(clients.len(), busy, &mut Rng::new(seed).fork(2), &mut add);
+        let mut rng = Rng::new(seed).fork(3);
+        let has_users = users::draw(&mut setup, &mut clients, busy, &mut rng, &mut add);
         lines.sort_by_key(|line| line.at);
         Self {
             seed,
             setup,
             clients,
+            has_users,
             busy,
             lines,
             #[cfg(feature = "planted")]
@@ -125,5 +131,6 @@ fn knobs(setup: &Setup, rng: &mut Rng) -> ClientKnobs {
             16 << 20
         },
         idle_limit: rng.between(Duration::from_millis(100), Duration::from_secs(30)),
+        user: None,
     }
 }

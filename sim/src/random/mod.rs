@@ -19,9 +19,12 @@ mod commands;
 mod draw;
 mod play;
 mod script;
+mod seen;
+mod services;
 mod shrink;
 mod trouble;
+mod users;
 
-pub use play::{Played, play};
-pub use script::{ClientKnobs, Line, Order, Script, Since};
+pub use play::{Played, play, record};
+pub use script::{ClientKnobs, Line, Order, Script, Since, User};
 pub use shrink::{Short, shrink};

@@ -1,15 +1,14 @@
 //! Playing a script: with faults first, then without, and judged at the end.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use etcd_core::{
-    CallOptions, Compact, Config, Error, Instant, Known, Put, Range, Response, Status, WatchBatch,
-    WatchEvent,
-};
+use etcd_core::{CallOptions, Compact, Config, Instant, Proclaim, Put, Range, Resign, Version};
 
-use super::script::{ClientKnobs, Line, Order, Script};
-use crate::check::{Event, Evidence, History, Violation, What, check};
+use super::script::{ClientKnobs, Line, Order, Script, User};
+use super::seen::{Held, batches, got, held, served, told};
+use super::users;
+use crate::check::{Evidence, Violation, check};
 use crate::net::{Fault as NetFault, FaultKind, Tally, Way};
 use crate::world::{Act, Between, Pace, World};
 
@@ -58,7 +57,32 @@ impl Played {
 /// Plays a script and judges what happened.
 #[must_use]
 pub fn play(script: &Script) -> Played {
+    play_in(
+        script,
+        World::with_cluster(script.seed, script.setup.clone()),
+    )
+}
+
+/// Plays a script and records each of its clients, in their order: what [`etcd_core::trace::replay`]
+/// takes. What happens is what happens without.
+///
+/// ```
+/// use etcd_sim::random::{Script, play, record};
+///
+/// let script = Script::draw(1);
+/// let (played, recordings) = record(&script);
+/// assert_eq!(played.digest, play(&script).digest);
+/// assert!(etcd_core::trace::replay(&recordings[0]).is_ok());
+/// ```
+#[must_use]
+pub fn record(script: &Script) -> (Played, Vec<Vec<u8>>) {
     let world = World::with_cluster(script.seed, script.setup.clone());
+    world.record_clients();
+    let played = play_in(script, world.clone());
+    (played, world.take_recordings())
+}
+
+fn play_in(script: &Script, world: World) -> Played {
     let mut player = Player::new(script, world);
     let verdict = player.play(script);
     let world = &player.world;
@@ -76,6 +100,9 @@ struct Player {
     /// By client and number in the script: the client's own number.
     calls: BTreeMap<(usize, usize), u64>,
     watches: BTreeMap<(usize, usize), u64>,
+    streams: BTreeMap<(usize, usize), u64>,
+    /// What calls got, by client and its own number.
+    held: BTreeMap<(usize, u64), Held>,
     /// The newest revision that any client was told.
     known: i64,
     /// How much of the history was looked through for it.
@@ -87,7 +114,7 @@ impl Player {
     fn new(script: &Script, world: World) -> Self {
         world.keep_history();
         for knobs in &script.clients {
-            let config = config(&world, knobs);
+            let config = config(&world, knobs, script.setup.token_ttl);
             #[cfg(feature = "planted")]
             let config = {
                 let mut config = config;
@@ -96,10 +123,19 @@ impl Player {
             };
             world.add_client(config);
         }
+        if script.has_users {
+            let mut config = world.config();
+            // On one connection requests keep their order.
+            config.max_connections = 1;
+            config.token_ttl = script.setup.token_ttl;
+            world.add_client(config);
+        }
         Self {
             world,
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            held: BTreeMap::new(),
             known: 1,
             seen: 0,
             acts: 0,
@@ -107,15 +143,32 @@ impl Player {
     }
 
     fn play(&mut self, script: &Script) -> Result<Evidence, Violation> {
+        if script.has_users {
+            self.add_users(script.clients.len());
+        }
+        let begin = self.world.now();
         for line in &script.lines {
-            self.run_until(Instant::ZERO + line.at)?;
+            self.run_until(begin + line.at)?;
             self.order(&line.order);
         }
-        self.run_until(Instant::ZERO + script.busy)?;
-        self.go_on(script)?;
+        self.run_until(begin + script.busy)?;
+        let went_on = self.go_on(script);
         let mut history = self.world.take_history();
-        history.is_complete = true;
-        check(&history)
+        history.is_complete = went_on.is_ok();
+        history.full = full(script);
+        // What was told wrongly says more than that something did not go on because of it.
+        let evidence = check(&history)?;
+        went_on.map(|()| evidence)
+    }
+
+    /// Nothing is wrong yet: root adds the users, and from then on they count.
+    fn add_users(&self, root: usize) {
+        for asked in users::setup() {
+            self.world.call(root, asked);
+        }
+        let is_done = |world: &World| world.calls_under_way(root) == 0;
+        self.world.run_for_until(PATIENCE, is_done);
+        self.world.set_credentials(root, User::Root.credentials());
     }
 
     /// Nothing is wrong any more: everything ends or goes on.
@@ -140,10 +193,16 @@ impl Player {
                 return Err(Violation::new("G17", self.world.now(), Some(client), text));
             }
         }
+        // Who waits for a lock may do so for long yet.
+        for (&(client, _), &call) in &self.calls {
+            if self.world.waits(client, call) {
+                self.world.cancel_call(client, call);
+            }
+        }
         let calm = self.world.now() + PATIENCE;
         self.run_until(calm)?;
         let mut asked = Vec::new();
-        for client in 0..script.clients.len() {
+        for client in 0..script.clients.len() + usize::from(script.has_users) {
             let under_way = self.world.calls_under_way(client);
             if under_way > 0 {
                 let text = format!("{under_way} calls have no outcome");
@@ -163,7 +222,7 @@ impl Player {
                 break;
             }
         }
-        self.world.look(|history| served(history, &asked))
+        self.world.look(|history| served(script, history, &asked))
     }
 
     /// Lets time go by, and sees that it does.
@@ -248,6 +307,27 @@ impl Player {
                     world.set_pace(*client, *watch, *pace);
                 }
             }
+            Order::Release { .. } | Order::Proclaim { .. } => {
+                self.look();
+                self.lead(order);
+            }
+            Order::Snapshot { client, number } => {
+                let stream = world.snapshot(*client, CallOptions::default());
+                self.streams.insert((*client, *number), stream);
+            }
+            Order::Observe {
+                client,
+                number,
+                observe,
+            } => {
+                let stream = world.observe(*client, observe.clone());
+                self.streams.insert((*client, *number), stream);
+            }
+            Order::CancelStream { client, number } => {
+                if let Some(stream) = self.streams.get(&(*client, *number)) {
+                    world.cancel_stream(*client, *stream);
+                }
+            }
             Order::Act(act) => {
                 self.acts += u64::from(!matches!(act, Act::Shape(..) | Act::Faults(..)));
                 world.act(act.clone());
@@ -255,14 +335,44 @@ impl Player {
         }
     }
 
-    /// Takes note of the newest revision any client was told.
+    /// Does something with what a lock or a campaign got, if it did.
+    fn lead(&self, order: &Order) {
+        let (Order::Release { client, number } | Order::Proclaim { client, number, .. }) = order
+        else {
+            return;
+        };
+        let call = self.calls.get(&(*client, *number));
+        let Some(held) = call.and_then(|call| self.held.get(&(*client, *call))) else {
+            return;
+        };
+        match (order, held.clone()) {
+            (Order::Proclaim { value, .. }, Held::Lead(leader)) => {
+                let proclaim = Proclaim::new(leader, value.clone());
+                self.world.call(*client, proclaim);
+            }
+            (Order::Proclaim { .. }, Held::Lock(_)) => {}
+            (_, Held::Lead(leader)) => {
+                self.world.call(*client, Resign::new(leader));
+            }
+            (_, Held::Lock(unlock)) => {
+                self.world.call(*client, unlock);
+            }
+        }
+    }
+
+    /// Takes note of the newest revision any client was told, and of what calls got.
     fn look(&mut self) {
         let Self {
-            world, seen, known, ..
+            world,
+            seen,
+            known,
+            held,
+            ..
         } = self;
         world.look(|history| {
             for event in &history.events[*seen..] {
                 *known = (*known).max(told(event));
+                held.extend(got(event));
             }
             *seen = history.events.len();
         });
@@ -277,7 +387,7 @@ const fn is_silent(line: &Line) -> bool {
     )
 }
 
-fn config(world: &World, knobs: &ClientKnobs) -> Config {
+fn config(world: &World, knobs: &ClientKnobs, token_ttl: Duration) -> Config {
     let endpoints = knobs
         .members
         .iter()
@@ -288,81 +398,24 @@ fn config(world: &World, knobs: &ClientKnobs) -> Config {
     config.max_watches_per_connection = knobs.watches_per_connection;
     config.limits.watch_buffer_bytes = knobs.watch_buffer_bytes;
     config.idle_limit = knobs.idle_limit;
+    config.token_ttl = token_ttl;
+    if let Some(credentials) = knobs.user.and_then(User::credentials) {
+        let set = config.set_credentials(credentials);
+        debug_assert!(set.is_ok(), "a world's network is one that is trusted");
+    }
     config
 }
 
-/// The revision that something told, or 0.
-fn told(event: &Event) -> i64 {
-    match &event.what {
-        What::CallEnded { result, .. } => match &**result {
-            Ok(Response::Put(answer)) => answer.header.revision,
-            Ok(Response::DeleteRange(answer)) => answer.header.revision,
-            Ok(Response::Txn(answer)) => answer.header.revision,
-            Ok(Response::Range(answer)) => answer.header.revision,
-            _ => 0,
-        },
-        What::WatchTold { event, .. } => match event {
-            WatchEvent::Created { revision } | WatchEvent::Progress { revision } => *revision,
-            WatchEvent::Batch(batch) => batch.revision,
-            _ => 0,
-        },
-        _ => 0,
-    }
-}
-
-/// How many bytes of keys and values a watch told at once, without the largest revision: that one may
-/// have been taken in while the rest was already too much.
-fn held(events: &[Event], of: usize, watch: u64) -> usize {
-    let told = events.iter().filter_map(|event| match &event.what {
-        What::WatchTold {
-            watch: its,
-            event: WatchEvent::Batch(batch),
-        } if event.client == of && *its == watch => Some(batch),
+/// The clients to which no key is denied, by servers that say why they refuse.
+fn full(script: &Script) -> BTreeSet<usize> {
+    let version = &script.setup.version;
+    // Some tell of a token they do not know as of one that may not (gateway.md 7.5).
+    let names_refusals = *version >= Version::new(3, 5, 6)
+        || *version >= Version::new(3, 4, 22) && *version < Version::new(3, 5, 0);
+    let is_full = |(place, knobs): (usize, &ClientKnobs)| match knobs.user {
+        Some(User::Root | User::Full) if names_refusals => Some(place),
         _ => None,
-    });
-    let size = |batch: &WatchBatch| -> usize {
-        let kvs = batch.events.iter().map(|event| &event.kv);
-        kvs.map(|kv| kv.key.len() + kv.value.len()).sum()
     };
-    let (sum, largest) = told.map(size).fold((0, 0), |(sum, largest), size| {
-        (sum + size, size.max(largest))
-    });
-    sum - largest
-}
-
-/// How many batches were told.
-fn batches(history: &History) -> usize {
-    let is_batch = |event: &&Event| matches!(&event.what, What::WatchTold { event, .. } if matches!(event, WatchEvent::Batch(_)));
-    history.events.iter().filter(is_batch).count()
-}
-
-/// Whether a server is full, for which nobody can do anything.
-fn is_full(error: &Error) -> bool {
-    error.status().and_then(Status::known) == Some(Known::NoSpace)
-}
-
-/// These calls were answered.
-fn served(history: &History, asked: &[(usize, u64)]) -> Result<(), Violation> {
-    let mut answers = BTreeMap::new();
-    for event in &history.events {
-        if let What::CallEnded { call, result } = &event.what {
-            answers.insert((event.client, *call), (event.at, &**result));
-        }
-    }
-    let end = history.events.last().map_or(Instant::ZERO, |last| last.at);
-    for (client, call) in asked {
-        let broken = |at, text| Err(Violation::new("G60", at, Some(*client), text));
-        match answers.get(&(*client, *call)) {
-            Some((_, Ok(_))) => {}
-            Some((_, Err(error))) if is_full(error) => {}
-            Some((at, Err(error))) => {
-                return broken(
-                    *at,
-                    format!("call {call} failed in a healthy world: {error}"),
-                );
-            }
-            None => return broken(end, format!("call {call} has no answer in a healthy world")),
-        }
-    }
-    Ok(())
+    let clients = script.clients.iter().enumerate();
+    clients.filter_map(is_full).collect()
 }

@@ -3,7 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use etcd_core::{Range, Watch};
+use etcd_core::bytes::Bytes;
+use etcd_core::{Observe, Range, Watch};
 
 use crate::check::Asked;
 use crate::etcd::Setup;
@@ -20,6 +21,9 @@ pub struct Script {
     pub setup: Setup,
     /// How the clients are.
     pub clients: Vec<ClientKnobs>,
+    /// Whether users have to log in. One more client comes after the others then, that of root: it adds
+    /// the users before anything else happens.
+    pub has_users: bool,
     /// How long commands and faults go on.
     pub busy: Duration,
     /// What happens, by time.
@@ -43,6 +47,20 @@ pub struct ClientKnobs {
     pub watch_buffer_bytes: usize,
     /// `Config::idle_limit`.
     pub idle_limit: Duration,
+    /// Who it is, in a world with users; none has no credentials.
+    pub user: Option<User>,
+}
+
+/// A user of a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum User {
+    /// May do everything.
+    Root,
+    /// May read and write all keys.
+    Full,
+    /// May read and write what begins with `k`.
+    Part,
 }
 
 /// One thing that happens.
@@ -130,6 +148,45 @@ pub enum Order {
         /// How fast.
         pace: Pace,
     },
+    /// What a lock or a campaign got is given back, if it got something.
+    Release {
+        /// By whom.
+        client: usize,
+        /// The call's number in the script.
+        number: usize,
+    },
+    /// Who won a campaign says something, if it did.
+    Proclaim {
+        /// By whom.
+        client: usize,
+        /// The campaign's number in the script.
+        number: usize,
+        /// What.
+        value: Bytes,
+    },
+    /// A snapshot.
+    Snapshot {
+        /// By whom.
+        client: usize,
+        /// Its number in the script.
+        number: usize,
+    },
+    /// An observation of an election.
+    Observe {
+        /// By whom.
+        client: usize,
+        /// Its number in the script.
+        number: usize,
+        /// Of which.
+        observe: Observe,
+    },
+    /// A snapshot or an observation is canceled.
+    CancelStream {
+        /// By whom.
+        client: usize,
+        /// Its number in the script.
+        number: usize,
+    },
     /// Something is done to the world.
     Act(Act),
 }
@@ -194,6 +251,14 @@ impl fmt::Display for Script {
             self.busy
         )?;
         writeln!(f, "  defects: {:?}", setup.defects)?;
+        if self.has_users {
+            let ttl = setup.token_ttl;
+            let root = self.clients.len();
+            writeln!(
+                f,
+                "  users log in, tokens last {ttl:?}; client {root} is root's"
+            )?;
+        }
         for (place, client) in self.clients.iter().enumerate() {
             writeln!(f, "  client {place}: {client:?}")?;
         }

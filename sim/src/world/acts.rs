@@ -32,7 +32,10 @@ impl State {
             Some(Health::Stopped | Health::Off) | None => return,
         }
         self.members[member].health = health;
-        self.at_member(member, |host, place, now| host.cluster.stop(now, place));
+        self.at_member(member, |host, place, now| {
+            host.forgotten.push(now);
+            host.cluster.stop(now, place);
+        });
         let now = self.now;
         for wire in 0..self.wires.len() {
             let Some(open) = self.wires[wire].as_mut() else {

@@ -1,6 +1,7 @@
 //! Calls as data: what a script, a generator or a history holds, given to a core.
 
-use etcd_core::{Call, CallId, CallOptions, Client, Instant};
+use etcd_core::trace::Recorded;
+use etcd_core::{Call, CallId, CallOptions, Instant};
 
 use crate::check::Asked;
 use crate::etcd::Request;
@@ -16,8 +17,13 @@ pub(super) struct Given {
 }
 
 /// Gives a call to a core.
-pub(super) fn give(client: &mut Client, now: Instant, asked: Asked, options: CallOptions) -> Given {
-    fn given<C: Call>(client: &mut Client, now: Instant, call: C, options: CallOptions) -> Given {
+pub(super) fn give(
+    client: &mut Recorded,
+    now: Instant,
+    asked: Asked,
+    options: CallOptions,
+) -> Given {
+    fn given<C: Call>(client: &mut Recorded, now: Instant, call: C, options: CallOptions) -> Given {
         let (is_read, waits) = (call.is_read(), call.waits());
         Given {
             call: client.call_with(now, call, options),

@@ -5,9 +5,10 @@ use core::task::Waker;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use etcd_core::trace::Recorded;
 use etcd_core::{
-    CallId, Client, ConnId, Endpoint, Error, Event, Instant, NetError, NetErrorKind, Output,
-    Response, StreamEvent, StreamId, WatchEvent, WatchId,
+    CallId, ConnId, Endpoint, Error, Event, Instant, NetError, NetErrorKind, Output, Response,
+    StreamEvent, StreamId, WatchEvent, WatchId,
 };
 
 use super::members::Health;
@@ -17,12 +18,19 @@ use super::wire::{ClientEnd, Wire};
 use crate::check::What;
 use crate::net::{Arrival, Link, Opening, Way};
 
+/// How a login begins.
+const LOGIN: &[u8] = b"POST /v3/auth/authenticate ";
+
 /// A client and its users.
 #[derive(Debug)]
 pub(super) struct ClientHost {
-    pub(super) core: Client,
+    pub(super) core: Recorded,
     /// Its connections, opening ones included.
     conns: BTreeMap<ConnId, usize>,
+    /// How many of them have ended.
+    ended: u64,
+    /// The connection its last login was sent on, until that answers or ends.
+    login: Option<usize>,
     /// How far its clock is ahead of the world's.
     ahead: Duration,
     /// Until when its process stands still.
@@ -35,6 +43,8 @@ pub(super) struct ClientHost {
     pub(super) numbered: BTreeMap<u64, CallId>,
     /// All calls that ever were: a second outcome is written down, too.
     pub(super) numbers: BTreeSet<u64>,
+    /// Of these, the ones that may wait for somebody else.
+    pub(super) waits: BTreeSet<u64>,
     /// Watches that have not told their end.
     pub(super) watches: BTreeMap<WatchId, Reader>,
     /// The same for snapshots and observations.
@@ -80,20 +90,31 @@ pub enum Pace {
 }
 
 impl ClientHost {
-    pub(super) fn new(core: Client, deadlines: (Duration, Duration)) -> Self {
+    pub(super) fn new(core: Recorded, deadlines: (Duration, Duration)) -> Self {
         Self {
             core,
             conns: BTreeMap::new(),
+            ended: 0,
+            login: None,
             ahead: Duration::ZERO,
             frozen: None,
             armed: None,
             calls: BTreeMap::new(),
             numbered: BTreeMap::new(),
             numbers: BTreeSet::new(),
+            waits: BTreeSet::new(),
             watches: BTreeMap::new(),
             streams: BTreeMap::new(),
             deadlines,
         }
+    }
+
+    /// A connection is no more. Says which it was.
+    fn end_conn(&mut self, conn: ConnId) -> Option<usize> {
+        let wire = self.conns.remove(&conn)?;
+        self.ended += 1;
+        self.login = self.login.filter(|login| *login != wire);
+        Some(wire)
     }
 
     /// What its clock says.
@@ -132,7 +153,7 @@ impl State {
                     }
                 }
                 Output::Close(conn) => {
-                    if let Some(wire) = self.clients[client].conns.remove(&conn) {
+                    if let Some(wire) = self.clients[client].end_conn(conn) {
                         self.close_client(wire);
                     }
                 }
@@ -310,7 +331,7 @@ impl State {
         self.wires[wire] = None;
         let error = NetError::new(NetErrorKind::Refused, "connection refused");
         self.visit(end.client, |host, now| {
-            host.conns.remove(&end.conn);
+            host.end_conn(end.conn);
             host.core.handle_connect_failed(now, end.conn, error);
         });
     }
@@ -335,12 +356,19 @@ impl State {
                 break;
             }
             let len = bytes.len();
+            let is_login = bytes.starts_with(LOGIN);
             let tally = &mut self.tally;
             let taken = open.link.send(Way::Up, now, bytes, &mut |fault| {
                 tally.add(now, wire, fault);
             });
             if taken == 0 {
                 break;
+            }
+            if is_login {
+                let is_alone = host.login.replace(wire).is_none();
+                let ended = host.ended;
+                let sent = What::LoginSent { is_alone, ended };
+                self.history.add(now, end.client, sent);
             }
             host.core.handle_written(local, end.conn, taken);
             if taken < len {
@@ -411,6 +439,7 @@ impl State {
             match arrival {
                 Arrival::Bytes(bytes) => {
                     self.digest.add_bytes(bytes);
+                    host.login = host.login.filter(|login| *login != wire);
                     host.core.handle_received(local, end.conn, bytes);
                 }
                 Arrival::Fin => {
@@ -419,7 +448,7 @@ impl State {
                 }
                 Arrival::Reset | Arrival::Vanish => {
                     open.client = None;
-                    host.conns.remove(&end.conn);
+                    host.end_conn(end.conn);
                     let error = NetError::new(NetErrorKind::Reset, "connection reset by peer");
                     host.core.handle_closed(local, end.conn, error);
                     self.bury(wire);

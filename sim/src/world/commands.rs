@@ -1,11 +1,12 @@
 //! Clients that are commanded by number, and whose users are the world itself.
 
+use etcd_core::trace::{Recorded, Recording};
 use etcd_core::{CallOptions, Config, Credentials, Observe, Stats, Watch, WatchId};
 
 use super::asked::{Given, give};
 use super::clients::{ClientHost, Pace, Reader};
 use super::{World, lock};
-use crate::check::{Asked, History, What};
+use crate::check::{Asked, History, Streamed, What};
 
 /// Clients by number, and their history. A client, call, watch or stream that does not exist is left
 /// alone; numbers of calls, watches and streams are the core's own ids.
@@ -14,7 +15,11 @@ impl World {
     pub fn add_client(&self, config: Config) -> usize {
         self.change(|state| {
             let deadlines = (config.read_timeout, config.write_timeout);
-            let core = etcd_core::Client::new(config, state.rng.next_u64(), state.now);
+            let mut core = Recorded::new(config, state.rng.next_u64(), state.now);
+            if state.records {
+                core.record(Recording::new())
+                    .expect("a client that is new was told nothing");
+            }
             state.clients.push(ClientHost::new(core, deadlines));
             state.clients.len() - 1
         })
@@ -46,6 +51,9 @@ impl World {
             let call = given.call.get();
             host.numbered.insert(call, given.call);
             host.numbers.insert(call);
+            if given.waits {
+                host.waits.insert(call);
+            }
             let usual = if given.is_read { read } else { write };
             let limit = own.or_else(|| (!given.waits).then_some(usual));
             let deadline = limit.map(|limit| at + limit);
@@ -70,6 +78,14 @@ impl World {
                 state.visit(client, |host, now| host.core.cancel_call(now, id));
             }
         });
+    }
+
+    /// Whether a call is under way that may wait for ever for somebody else, as for a lock.
+    #[must_use]
+    pub fn waits(&self, client: usize, call: u64) -> bool {
+        let state = lock(&self.state);
+        let host = state.clients.get(client);
+        host.is_some_and(|host| host.numbered.contains_key(&call) && host.waits.contains(&call))
     }
 
     /// How many calls of a client are under way.
@@ -140,7 +156,9 @@ impl World {
     ///
     /// Where there is no such client.
     pub fn snapshot(&self, client: usize, options: CallOptions) -> u64 {
-        self.begin_stream(client, |core, now| core.snapshot(now, options))
+        self.begin_stream(client, Streamed::Snapshot, |core, now| {
+            core.snapshot(now, options)
+        })
     }
 
     /// Observes an election. What it delivers comes into the history.
@@ -149,13 +167,15 @@ impl World {
     ///
     /// Where there is no such client.
     pub fn observe(&self, client: usize, observe: Observe) -> u64 {
-        self.begin_stream(client, |core, now| core.observe(now, observe))
+        let asked = Streamed::Observation(observe.name.clone());
+        self.begin_stream(client, asked, |core, now| core.observe(now, observe))
     }
 
     fn begin_stream(
         &self,
         client: usize,
-        begin: impl FnOnce(&mut etcd_core::Client, etcd_core::Instant) -> etcd_core::StreamId,
+        asked: Streamed,
+        begin: impl FnOnce(&mut Recorded, etcd_core::Instant) -> etcd_core::StreamId,
     ) -> u64 {
         self.change(|state| {
             let now = state.clients[client].local(state.now);
@@ -167,7 +187,7 @@ impl World {
             };
             host.streams.insert(id, reader);
             let stream = id.get();
-            state.add(client, What::StreamOpened { stream });
+            state.add(client, What::StreamOpened { stream, asked });
             state.drain_client(client);
             stream
         })
@@ -226,6 +246,36 @@ impl World {
     /// now on.
     pub fn keep_history(&self) {
         self.change(|state| state.keeps_history = true);
+    }
+
+    /// Records every client that is added from now on, as [`etcd_core::trace`] does it.
+    ///
+    /// ```
+    /// use etcd_core::{Put, trace};
+    /// use etcd_sim::World;
+    ///
+    /// let world = World::new(7);
+    /// world.record_clients();
+    /// let client = world.add_client(world.config());
+    /// world.call(client, Put::new("k", "v"));
+    /// world.run_for(core::time::Duration::from_secs(1));
+    /// let recordings = world.take_recordings();
+    /// assert!(trace::replay(&recordings[client])?.is_complete);
+    /// # Ok::<(), trace::ReplayError>(())
+    /// ```
+    pub fn record_clients(&self) {
+        self.change(|state| state.records = true);
+    }
+
+    /// Ends the recordings of all clients and gives them, in the clients' order; empty ones for those
+    /// that were added before [`World::record_clients`].
+    #[must_use]
+    pub fn take_recordings(&self) -> Vec<Vec<u8>> {
+        let take = |host: &mut ClientHost| {
+            host.core.finish_log();
+            host.core.take_log()
+        };
+        self.change(|state| state.clients.iter_mut().map(take).collect())
     }
 
     /// Looks at what the users of the clients by number commanded and were told so far. What the

@@ -33,6 +33,8 @@ pub(super) struct ClusterHost {
     armed: Option<Instant>,
     /// What each ask was, for checkers.
     asked: BTreeMap<AskId, Request>,
+    /// When members forgot their tokens, for checkers.
+    pub(super) forgotten: Vec<Instant>,
 }
 
 impl ClusterHost {
@@ -48,6 +50,7 @@ impl ClusterHost {
             groups: None,
             armed: None,
             asked: BTreeMap::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -56,6 +59,8 @@ impl ClusterHost {
         Truth {
             changes: self.cluster.log().iter().flat_map(changes).collect(),
             asks: self.asked.clone(),
+            forgotten: self.forgotten.clone(),
+            members: self.len,
         }
     }
 }

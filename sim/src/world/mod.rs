@@ -35,6 +35,7 @@ use core::time::Duration;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use etcd_core::trace::Recorded;
 use etcd_core::{Config, Endpoint, Instant, Version};
 
 pub use self::act::Act;
@@ -107,7 +108,7 @@ impl ClientLink {
     /// Gives the client something, and does what comes of it.
     pub(crate) fn visit<R>(
         &self,
-        act: impl FnOnce(&mut etcd_core::Client, &mut Slots<'_>, Instant) -> R,
+        act: impl FnOnce(&mut Recorded, &mut Slots<'_>, Instant) -> R,
     ) -> R {
         visit(&self.state, |state| {
             state.visit(self.client, |host, now| {

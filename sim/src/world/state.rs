@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) wakers: Vec<Waker>,
     pub(super) history: History,
     pub(super) keeps_history: bool,
+    /// Whether clients that are added are recorded.
+    pub(super) records: bool,
     pub(super) log: Option<VecDeque<String>>,
     /// How many things have happened.
     pub(super) steps: u64,
@@ -84,6 +86,7 @@ impl State {
             wakers: Vec::new(),
             history: History::default(),
             keeps_history: false,
+            records: false,
             log: None,
             steps: 0,
         }
@@ -291,6 +294,7 @@ impl State {
                 host.cluster.move_leader(now, place);
             }),
             Act::ExpireTokens(member) => self.at_member(member, |host, place, now| {
+                host.forgotten.push(now);
                 host.cluster.expire_tokens(now, place);
             }),
             Act::Unplug(between) => {

@@ -21,6 +21,7 @@ pub(super) fn changes(applied: &Applied) -> Vec<check::Change> {
             let deleted = (!events.is_empty()).then(|| Changed::Kv(events.clone()));
             core::iter::once(ended).chain(deleted).collect()
         }
+        Change::Auth => vec![Changed::Auth],
         _ => vec![Changed::Other],
     };
     let change = |what| check::Change {

@@ -55,6 +55,9 @@ pub(super) struct Keeper {
     /// No login before that moment.
     wait: Option<Wait>,
     generation: u64,
+    /// How many requests were refused for which no login was made yet.
+    #[cfg(feature = "planted")]
+    pub(super) refused: u32,
 }
 
 /// The token of one member.
@@ -372,6 +375,23 @@ impl Keeper {
             refused: Some(status),
         });
         Login::Refused
+    }
+}
+
+#[cfg(feature = "planted")]
+impl Keeper {
+    /// Forgets that there should be no login for a while.
+    pub(super) fn plant_no_wait(&mut self) {
+        self.wait = None;
+    }
+
+    /// A token that came is for the first of all who were refused, and the next one needs another.
+    pub(super) fn plant_next(&mut self) {
+        self.refused = self.refused.saturating_sub(1);
+        if self.refused > 0 {
+            self.newest = None;
+            self.members.clear();
+        }
     }
 }
 

@@ -16,6 +16,8 @@
 
 mod credentials;
 mod keeper;
+#[cfg(feature = "planted")]
+mod planted;
 mod token;
 
 use std::collections::BTreeSet;
@@ -175,7 +177,10 @@ impl Client {
                 return Err(Error::Auth { status, applied });
             }
         };
-        if login && self.auth.login.is_none() {
+        let is_under_way = self.auth.login.is_some();
+        #[cfg(feature = "planted")]
+        let is_under_way = is_under_way && self.plant_one_login();
+        if login && !is_under_way {
             self.start_login(now, !admitted);
         }
         Ok(admitted)
@@ -243,6 +248,8 @@ impl Client {
             return;
         };
         let keeper = &mut self.auth.keeper;
+        #[cfg(feature = "planted")]
+        let plants = self.config.planted;
         let login = match answer {
             Ok(Response::Authenticate(answer)) => {
                 self.stats.refreshes += 1;
@@ -256,6 +263,8 @@ impl Client {
             Err(Error::Timeout { .. } | Error::Unavailable { .. }) => Login::Done,
             Ok(_) | Err(_) => keeper.handle_failed_login(now),
         };
+        #[cfg(feature = "planted")]
+        let login = keeper.plant_login(plants, login);
         match login {
             Login::Again(until) => self.login_again(until),
             Login::Done | Login::Refused => self.release_calls(),
@@ -288,7 +297,12 @@ impl Client {
         if !self.auth.can_mend(status) && !self.is_outdated(now, at, generation, status) {
             return false;
         }
-        match self.auth.keeper.handle_refused(now, at, generation) {
+        let refusal = self.auth.keeper.handle_refused(now, at, generation);
+        #[cfg(feature = "planted")]
+        let Some(refusal) = self.plant_refusal(refusal) else {
+            return false;
+        };
+        match refusal {
             Refusal::Newer => true,
             Refusal::Login(until) => {
                 if let Some(until) = until {

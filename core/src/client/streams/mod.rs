@@ -347,6 +347,10 @@ impl Client {
                 let Some(endpoint) = endpoint.map(|conn| conn.endpoint) else {
                     return;
                 };
+                #[cfg(feature = "planted")]
+                if self.config.planted == Some(crate::planted::Planted::LeaderAgain) {
+                    stream.plant_leader();
+                }
                 let handled = stream.handle_leader(leader, self.endpoints.get(endpoint));
                 self.stats.resumes += u64::from(handled.resumed);
                 self.stats.events_dropped += u64::from(handled.dropped);

@@ -167,6 +167,19 @@ impl Stream {
         }
     }
 
+    /// Forgets what was told before the connection was lost.
+    #[cfg(feature = "planted")]
+    pub(super) fn plant_leader(&mut self) {
+        if let What::Observation {
+            last,
+            resumes: true,
+            ..
+        } = &mut self.what
+        {
+            *last = None;
+        }
+    }
+
     fn push(&mut self, event: StreamEvent) {
         self.queued_bytes = self.queued_bytes.saturating_add(size(&event));
         self.queue.push_back(event);

@@ -2,6 +2,8 @@
 
 mod calls;
 mod leases;
+mod locks;
+mod logins;
 mod reads;
 mod registers;
 mod streams;

@@ -1,0 +1,117 @@
+//! What a history says so far: what whoever plays a script has to know for its next step, and whether all
+//! went on in the end.
+
+use std::collections::BTreeMap;
+
+use etcd_core::{
+    Error, Instant, Known, LeaderKey, Response, Status, Unlock, WatchBatch, WatchEvent,
+};
+
+use super::script::Script;
+use crate::check::{Event, History, Violation, What};
+
+/// What a call got that can be given back.
+#[derive(Clone, Debug)]
+pub(super) enum Held {
+    Lock(Unlock),
+    Lead(LeaderKey),
+}
+
+/// What something told got: by whom, with which call.
+pub(super) fn got(event: &Event) -> Option<((usize, u64), Held)> {
+    let What::CallEnded { call, result } = &event.what else {
+        return None;
+    };
+    let held = match &**result {
+        Ok(Response::Lock(answer)) => Held::Lock(Unlock::new(answer.key.clone())),
+        Ok(Response::Campaign(answer)) => Held::Lead(answer.leader.clone()),
+        _ => return None,
+    };
+    Some(((event.client, *call), held))
+}
+
+/// The revision that something told, or 0.
+pub(super) fn told(event: &Event) -> i64 {
+    match &event.what {
+        What::CallEnded { result, .. } => match &**result {
+            Ok(Response::Put(answer)) => answer.header.revision,
+            Ok(Response::DeleteRange(answer)) => answer.header.revision,
+            Ok(Response::Txn(answer)) => answer.header.revision,
+            Ok(Response::Range(answer)) => answer.header.revision,
+            _ => 0,
+        },
+        What::WatchTold { event, .. } => match event {
+            WatchEvent::Created { revision } | WatchEvent::Progress { revision } => *revision,
+            WatchEvent::Batch(batch) => batch.revision,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// How many bytes of keys and values a watch told at once, without the largest revision: that one may
+/// have been taken in while the rest was already too much.
+pub(super) fn held(events: &[Event], of: usize, watch: u64) -> usize {
+    let told = events.iter().filter_map(|event| match &event.what {
+        What::WatchTold {
+            watch: its,
+            event: WatchEvent::Batch(batch),
+        } if event.client == of && *its == watch => Some(batch),
+        _ => None,
+    });
+    let size = |batch: &WatchBatch| -> usize {
+        let kvs = batch.events.iter().map(|event| &event.kv);
+        kvs.map(|kv| kv.key.len() + kv.value.len()).sum()
+    };
+    let (sum, largest) = told.map(size).fold((0, 0), |(sum, largest), size| {
+        (sum + size, size.max(largest))
+    });
+    sum - largest
+}
+
+/// How many batches were told.
+pub(super) fn batches(history: &History) -> usize {
+    let is_batch = |event: &&Event| matches!(&event.what, What::WatchTold { event, .. } if matches!(event, WatchEvent::Batch(_)));
+    history.events.iter().filter(is_batch).count()
+}
+
+/// Whether a server is full, for which nobody can do anything.
+fn is_full(error: &Error) -> bool {
+    error.status().and_then(Status::known) == Some(Known::NoSpace)
+}
+
+/// Whether who asks was not taken for anybody.
+fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::Auth { .. }) || error.needs_new_token()
+}
+
+/// These calls were answered.
+pub(super) fn served(
+    script: &Script,
+    history: &History,
+    asked: &[(usize, u64)],
+) -> Result<(), Violation> {
+    let mut answers = BTreeMap::new();
+    for event in &history.events {
+        if let What::CallEnded { call, result } = &event.what {
+            answers.insert((event.client, *call), (event.at, &**result));
+        }
+    }
+    let end = history.events.last().map_or(Instant::ZERO, |last| last.at);
+    for (client, call) in asked {
+        let broken = |at, text| Err(Violation::new("G60", at, Some(*client), text));
+        match answers.get(&(*client, *call)) {
+            Some((_, Ok(_))) => {}
+            Some((_, Err(error))) if is_full(error) => {}
+            Some((_, Err(error))) if is_refused(error) && script.is_locked_out(*client) => {}
+            Some((at, Err(error))) => {
+                return broken(
+                    *at,
+                    format!("call {call} failed in a healthy world: {error}"),
+                );
+            }
+            None => return broken(end, format!("call {call} has no answer in a healthy world")),
+        }
+    }
+    Ok(())
+}
