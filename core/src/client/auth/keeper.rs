@@ -48,6 +48,8 @@ pub(super) struct Keeper {
     /// When a connection to a member was lost, until it takes a token after that: it may have
     /// restarted, and forgotten the tokens it knew.
     lost: BTreeMap<EndpointIndex, Instant>,
+    /// Which generation a member took last.
+    taken: BTreeMap<EndpointIndex, u64>,
     /// Servers said that authentication is off.
     is_off: bool,
     /// Logins in a row that failed, or that gave a token no member took.
@@ -213,6 +215,7 @@ impl Keeper {
     pub(super) fn keep(&mut self, is_kept: impl Fn(EndpointIndex) -> bool) {
         self.members.retain(|at, _| is_kept(*at));
         self.lost.retain(|at, _| is_kept(*at));
+        self.taken.retain(|at, _| is_kept(*at));
     }
 
     /// How many members it knows something of.
@@ -223,6 +226,9 @@ impl Keeper {
 
     /// A member took a request with this generation.
     pub(super) fn handle_taken(&mut self, at: EndpointIndex, generation: u64) {
+        if generation > 0 {
+            self.taken.insert(at, generation);
+        }
         if !self.lost.is_empty() && self.generation(at) == generation {
             self.lost.remove(&at);
         }
@@ -279,8 +285,9 @@ impl Keeper {
         Refusal::Login(until)
     }
 
-    /// Whether a member may not know the token of this generation any more: it is older than servers
-    /// keep an idle one, or replaced, or the member may have restarted since.
+    /// Whether a member may not know the token of this generation, or not any more: it never took it, and
+    /// may be behind the one that gave it; it is older than servers keep an idle one, or replaced, or the
+    /// member may have restarted since.
     pub(super) fn is_doubtful(
         &self,
         now: Instant,
@@ -294,6 +301,7 @@ impl Keeper {
                 token.generation > generation
                     || (token.generation == generation
                         && (now - token.received >= ttl
+                            || self.taken.get(&at) != Some(&generation)
                             || self
                                 .lost
                                 .get(&at)
@@ -301,10 +309,11 @@ impl Keeper {
             })
     }
 
-    /// A server gave a token.
+    /// A server gave a token; which one, where that is known.
     pub(super) fn handle_token(
         &mut self,
         now: Instant,
+        by: Option<EndpointIndex>,
         token: &str,
         ttl: Duration,
         rng: &mut Rng,
@@ -328,6 +337,9 @@ impl Keeper {
         self.newest = Some(Token::given(value, self.generation, now, ttl, rng));
         self.newest_was_taken = false;
         self.wait = None;
+        if let Some(by) = by {
+            self.taken.insert(by, self.generation);
+        }
         Login::Done
     }
 

@@ -56,6 +56,8 @@ pub(super) struct Auth {
     login: Option<CallId>,
     /// What it came to, until that is dealt with.
     answer: Option<Result<Response, Error>>,
+    /// Who answered it.
+    asked: Option<EndpointIndex>,
     /// A login was put in line and may find a connection.
     started: bool,
     /// When the next login is made for those who wait.
@@ -116,6 +118,11 @@ impl Auth {
     /// Whether a login is under way or will be.
     pub(super) const fn is_awaited(&self) -> bool {
         self.login.is_some() || self.again.is_some()
+    }
+
+    /// A member answered a login.
+    pub(super) const fn handle_asked(&mut self, at: EndpointIndex) {
+        self.asked = Some(at);
     }
 
     /// The answer to a login.
@@ -181,12 +188,44 @@ impl Client {
         #[cfg(feature = "planted")]
         let is_under_way = is_under_way && self.plant_one_login();
         if login && !is_under_way {
-            self.start_login(now, !admitted);
+            self.start_login(now, at, !admitted);
         }
         Ok(admitted)
     }
 
-    fn start_login(&mut self, now: Instant, is_awaited: bool) {
+    /// The endpoint for the next connection of a stream: of those that serve, one that knows the token.
+    pub(super) fn pick_for_stream(&mut self, now: Instant) -> EndpointIndex {
+        let at = self.endpoints.for_stream();
+        self.admitted(now, at).unwrap_or(at)
+    }
+
+    /// This endpoint, or another that serves, to which a request may go now. Where another will do, nobody
+    /// waits for the login that this one needs.
+    pub(super) fn admitted(&mut self, now: Instant, at: EndpointIndex) -> Option<EndpointIndex> {
+        let keeper = &mut self.auth.keeper;
+        if !keeper.is_on() {
+            return Some(at);
+        }
+        let admission = keeper.admit(now, at);
+        let mut goes = |other: &EndpointIndex| {
+            *other != at && matches!(keeper.admit(now, *other), Admission::Go { .. })
+        };
+        let (to, login, is_awaited) = match admission {
+            Admission::Go { login } => (Some(at), login, false),
+            Admission::Wait { login } => {
+                let other = self.endpoints.instead().find(&mut goes);
+                (other, login, other.is_none())
+            }
+            Admission::Refused(_) => (None, false, false),
+        };
+        if login && self.auth.login.is_none() {
+            self.start_login(now, at, is_awaited);
+        }
+        to
+    }
+
+    /// The member that needs the token is asked for it, as it knows what it gave; others may be behind.
+    fn start_login(&mut self, now: Instant, at: EndpointIndex, is_awaited: bool) {
         let Some(request) = self.auth.keeper.login().map(Encoded::new) else {
             return;
         };
@@ -196,7 +235,7 @@ impl Client {
             .config
             .read_timeout
             .max(core::time::Duration::from_secs(1));
-        self.auth.login = Some(self.call_login(now + timeout, request, is_awaited));
+        self.auth.login = Some(self.call_login(now + timeout, at, request, is_awaited));
         self.auth.started = true;
     }
 
@@ -247,6 +286,7 @@ impl Client {
         let Some(answer) = self.auth.answer.take() else {
             return;
         };
+        let by = self.auth.asked.take();
         let keeper = &mut self.auth.keeper;
         #[cfg(feature = "planted")]
         let plants = self.config.planted;
@@ -254,7 +294,7 @@ impl Client {
             Ok(Response::Authenticate(answer)) => {
                 self.stats.refreshes += 1;
                 let ttl = self.config.token_ttl;
-                keeper.handle_token(now, &answer.token, ttl, &mut self.rng)
+                keeper.handle_token(now, by, &answer.token, ttl, &mut self.rng)
             }
             Err(Error::Etcd { status, .. } | Error::Auth { status, .. }) => {
                 keeper.handle_login_error(now, status)

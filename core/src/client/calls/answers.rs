@@ -42,11 +42,17 @@ impl Client {
     ) {
         let id = CallId::new(stream.0);
         let call = self.calls.table.get_mut(&id);
+        let is_login = call
+            .as_ref()
+            .is_some_and(|call| matches!(call.owner, Owner::Login(_)));
         let asking = call.is_some_and(|call| matches!(call.state, State::Asking(_)));
         let mut of_use = false;
         let mut carried = None;
         if let Some(conn) = self.conns.get_mut(&conn_id) {
             carried = Some((conn.endpoint, conn.token));
+            if is_login {
+                self.auth.handle_asked(conn.endpoint);
+            }
             let was_refused = matches!(&result, Err(status) if status.needs_new_token());
             if !was_refused && !asking && self.calls.takes_token(id) {
                 self.auth.handle_taken(conn);
@@ -187,7 +193,7 @@ impl Client {
             self.conn_lost(now, conn, CloseReason::Idle);
         }
         let may_repeat = |call: &Pending| {
-            let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login);
+            let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login(_));
             !is_own && call.class == Class::Read && call.attempts < self.config.max_attempts
         };
         let Some(call) = self
@@ -241,7 +247,7 @@ impl Client {
         };
         let rpc = call.request.rpc;
         // A login has waits of its own (guarantee G39).
-        let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login);
+        let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login(_));
         if is_own
             || !call.class.may_follow(rpc, status)
             || call.attempts >= self.config.max_attempts

@@ -218,12 +218,13 @@ impl Client {
     pub(super) fn call_login(
         &mut self,
         deadline: Instant,
+        at: EndpointIndex,
         request: Encoded,
         is_awaited: bool,
     ) -> CallId {
         let id = self.next_call_id();
         let pending = Pending {
-            owner: Owner::Login,
+            owner: Owner::Login(at),
             ..Pending::new(request, Class::Read, Lane::Calls, deadline)
         };
         self.add_call(id, pending);
@@ -318,7 +319,7 @@ impl Client {
         match call.owner {
             Owner::User => self.tell_answer(id, result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
-            Owner::Login => self.auth.handle_answer(id, result),
+            Owner::Login(_) => self.auth.handle_answer(id, result),
             Owner::Probe(at) => self.endpoints.handle_probed(at),
         }
     }

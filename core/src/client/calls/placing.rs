@@ -48,30 +48,24 @@ impl Client {
     /// waits only because of the order.
     fn place_anywhere(&mut self, now: Instant, lane: Lane) {
         while self.calls.waiting(lane) > 0 {
-            let at = self.endpoints.for_call();
-            self.hold_calls(now, lane, at);
-            if self.calls.waiting(lane) == 0 {
-                return;
-            }
-            let mut found = self.take_idle(now, lane, at);
-            if found.is_none() {
-                let others: Vec<_> = self.endpoints.instead().filter(|it| *it != at).collect();
-                let free = others.into_iter().find_map(|other| {
-                    self.is_admitted(now, lane, other)
-                        .then(|| self.take_idle(now, lane, other))
-                        .flatten()
-                });
-                self.open_for_calls(now, lane, at, 1);
-                found = free;
-            }
-            let Some(conn) = found else {
-                break;
+            let next = self.endpoints.for_call();
+            let at = match self.calls.first_login(lane) {
+                Some(at) if self.endpoints.is_healthy(at) => at,
+                None if self.calls.has_token_takers(lane) => match self.admitted(now, next) {
+                    Some(at) => at,
+                    None => {
+                        // What is left needs no token: the login, for one.
+                        self.hold_calls(now, lane, next);
+                        if self.calls.waiting(lane) == 0 {
+                            return;
+                        }
+                        next
+                    }
+                },
+                _ => next,
             };
-            if let Some(at) = self.conns.get(&conn).map(|conn| conn.endpoint) {
-                self.endpoints.handle_call(at);
-            }
-            if let Some(call) = self.calls.pop_waiting(lane) {
-                self.start_call(now, call, conn);
+            if !self.place_one(now, lane, at) {
+                break;
             }
         }
         // All are busy: further connections, one after the other, as far as there is room.
@@ -94,6 +88,32 @@ impl Client {
             self.endpoints.handle_call(at);
             waiting -= 1;
         }
+    }
+
+    /// Gives the first waiting call to a free connection to an endpoint, or to another while one to that
+    /// opens. False if none is free.
+    fn place_one(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
+        let mut found = self.take_idle(now, lane, at);
+        if found.is_none() {
+            let is_login = self.calls.first_login(lane).is_some();
+            let others = self.endpoints.instead().filter(|it| *it != at && !is_login);
+            for other in others.collect::<Vec<_>>() {
+                if found.is_none() && self.is_admitted(now, lane, other) {
+                    found = self.take_idle(now, lane, other);
+                }
+            }
+            self.open_for_calls(now, lane, at, 1);
+        }
+        let Some(conn) = found else {
+            return false;
+        };
+        if let Some(at) = self.conns.get(&conn).map(|conn| conn.endpoint) {
+            self.endpoints.handle_call(at);
+        }
+        if let Some(call) = self.calls.pop_waiting(lane) {
+            self.start_call(now, call, conn);
+        }
+        true
     }
 
     /// Whether the first call of a lane may go there as far as its token goes.
@@ -247,7 +267,7 @@ impl Client {
                 }
                 Some((id, _)) => *id,
                 None if self.may_open(Lane::Renewals) => {
-                    let at = self.endpoints.for_stream();
+                    let at = self.pick_for_stream(now);
                     self.hold_calls(now, Lane::Renewals, at);
                     if self.calls.waiting(Lane::Renewals) == 0 {
                         return;

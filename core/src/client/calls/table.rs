@@ -78,8 +78,8 @@ pub(super) enum Owner {
     User,
     /// The connection whose server's version is asked for.
     VersionOf(ConnId),
-    /// The client itself, for its token.
-    Login,
+    /// The client itself, for a token that this member knows.
+    Login(EndpointIndex),
     /// The client itself, to see whether that endpoint serves again.
     Probe(EndpointIndex),
 }
@@ -145,6 +145,15 @@ impl Calls {
 
     pub(super) fn pop_waiting(&mut self, lane: Lane) -> Option<CallId> {
         self.queues.get_mut(&lane)?.pop_front()
+    }
+
+    /// Where the client's own call for a token wants to go, if that is the first of a line.
+    pub(super) fn first_login(&self, lane: Lane) -> Option<EndpointIndex> {
+        let first = self.queues.get(&lane).and_then(VecDeque::front)?;
+        match self.table.get(first)?.owner {
+            Owner::Login(at) => Some(at),
+            _ => None,
+        }
     }
 
     /// Whether a call needs a token: all but the one for a token, and pages beside the gateway.

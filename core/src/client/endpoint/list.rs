@@ -92,6 +92,11 @@ impl Endpoints {
         self.streams = self.after(at.0);
     }
 
+    /// Whether it serves, as far as is known.
+    pub(crate) fn is_healthy(&self, at: EndpointIndex) -> bool {
+        self.health.get(at.0).is_some_and(Health::is_healthy)
+    }
+
     /// The endpoints a call may go to rather than wait, the best first.
     pub(crate) fn instead(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
         let order = self
@@ -104,8 +109,7 @@ impl Endpoints {
 
     /// Whether a free connection to it is of use.
     pub(crate) fn is_wanted(&self, at: EndpointIndex) -> bool {
-        let is_healthy = self.health.get(at.0).is_some_and(Health::is_healthy);
-        self.for_call() == at || is_healthy && self.balance == Balance::RoundRobin
+        self.for_call() == at || self.is_healthy(at) && self.balance == Balance::RoundRobin
     }
 
     /// It answered something that only a member that serves answers.

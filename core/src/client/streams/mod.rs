@@ -203,7 +203,7 @@ impl Client {
             };
             let at = match lane {
                 Lane::Snapshots(Some(at)) => at,
-                _ => self.endpoints.for_stream(),
+                _ => self.pick_for_stream(now),
             };
             match self.admit(now, at) {
                 Ok(true) => {}

@@ -213,7 +213,7 @@ impl Client {
                 }
                 Some((conn, at)) => self.admit(now, at).map(|_| Some(conn)),
                 None if may_open => {
-                    let at = self.endpoints.for_stream();
+                    let at = self.pick_for_stream(now);
                     self.admit(now, at).map(|go| {
                         let go = go && self.has_room(now);
                         go.then(|| self.open_conn(now, Lane::Watches, at))
