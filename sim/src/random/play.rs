@@ -163,11 +163,12 @@ impl Player {
 
     /// Nothing is wrong yet: root adds the users, and from then on they count.
     fn add_users(&self, root: usize) {
-        for asked in users::setup() {
-            self.world.call(root, asked);
-        }
         let is_done = |world: &World| world.calls_under_way(root) == 0;
-        self.world.run_for_until(PATIENCE, is_done);
+        for asked in users::setup() {
+            // One after the other: members take calls in their own order.
+            self.world.call(root, asked);
+            self.world.run_for_until(PATIENCE, is_done);
+        }
         self.world.set_credentials(root, User::Root.credentials());
     }
 

@@ -178,6 +178,15 @@ impl Keeper {
         if !self.is_on() {
             return Admission::Go { login: false };
         }
+        // An old token of its own that is about to be replaced is replaced by one there is.
+        let newest = self.newest_generation();
+        let is_outdated = |member: &Member| {
+            let is_older = !member.is_refused && member.token.generation < newest;
+            is_older && member.token.trust(now, member.used) != Trust::Fresh
+        };
+        if self.members.get(&at).is_some_and(is_outdated) {
+            self.members.remove(&at);
+        }
         let may_login = self.wait.as_ref().is_none_or(|wait| wait.until <= now);
         let found = self
             .token(at)
@@ -307,6 +316,13 @@ impl Keeper {
                                 .get(&at)
                                 .is_some_and(|lost| *lost >= token.received)))
             })
+    }
+
+    /// Whether every member that is not far behind knows the newest token by now. Before that a refusal is
+    /// no reason for another (guarantee G39), where another member takes it.
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        let newest = self.newest.as_ref();
+        newest.is_none_or(|token| now - token.received >= FIRST_WAIT)
     }
 
     /// A server gave a token; which one, where that is known.

@@ -48,6 +48,25 @@ use crate::wire::gateway::Encoded;
 /// How often one call or watch may ask for another token in a row (rule A-6).
 const MOST_REFRESHES: u32 = 2;
 
+/// How many tokens in a row were refused to one call or watch. Members that refuse the same one count
+/// once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refreshes {
+    count: u32,
+    newest: u64,
+}
+
+impl Refreshes {
+    /// A token was refused. Whether there may be another one.
+    const fn handle_refused(&mut self, generation: u64) -> bool {
+        if self.count == 0 || generation > self.newest {
+            self.count = self.count.saturating_add(1);
+            self.newest = generation;
+        }
+        self.count <= MOST_REFRESHES
+    }
+}
+
 /// Logins, and those who wait for them.
 #[derive(Debug, Default)]
 pub(super) struct Auth {
@@ -118,6 +137,11 @@ impl Auth {
     /// Whether a login is under way or will be.
     pub(super) const fn is_awaited(&self) -> bool {
         self.login.is_some() || self.again.is_some()
+    }
+
+    /// Whether a request may go to a member now, without a login.
+    pub(super) fn goes(&mut self, now: Instant, at: EndpointIndex) -> bool {
+        matches!(self.keeper.admit(now, at), Admission::Go { .. })
     }
 
     /// A member answered a login.
@@ -207,6 +231,7 @@ impl Client {
             return Some(at);
         }
         let admission = keeper.admit(now, at);
+        let is_settled = keeper.is_settled(now);
         let mut goes = |other: &EndpointIndex| {
             *other != at && matches!(keeper.admit(now, *other), Admission::Go { .. })
         };
@@ -214,7 +239,11 @@ impl Client {
             Admission::Go { login } => (Some(at), login, false),
             Admission::Wait { login } => {
                 let other = self.endpoints.instead().find(&mut goes);
-                (other, login, other.is_none())
+                (
+                    other,
+                    login && (is_settled || other.is_none()),
+                    other.is_none(),
+                )
             }
             Admission::Refused(_) => (None, false, false),
         };
@@ -332,7 +361,7 @@ impl Client {
         at: EndpointIndex,
         generation: u64,
         status: &Status,
-        refreshes: &mut u32,
+        refreshes: &mut Refreshes,
     ) -> bool {
         if !self.auth.can_mend(status) && !self.is_outdated(now, at, generation, status) {
             return false;
@@ -348,8 +377,7 @@ impl Client {
                 if let Some(until) = until {
                     self.login_again(until);
                 }
-                *refreshes = refreshes.saturating_add(1);
-                *refreshes <= MOST_REFRESHES
+                refreshes.handle_refused(generation)
             }
         }
     }

@@ -116,9 +116,9 @@ impl Client {
         true
     }
 
-    /// Whether the first call of a lane may go there as far as its token goes.
+    /// Whether the first call of a lane may go there as far as its token goes. No login is made for that.
     fn is_admitted(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
-        !self.calls.has_token_takers(lane) || matches!(self.admit(now, at), Ok(true))
+        !self.calls.has_token_takers(lane) || self.auth.goes(now, at)
     }
 
     /// Opens a connection for calls if there are less than `most` being opened, and room. Whether it did.

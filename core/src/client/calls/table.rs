@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use crate::api::Rpc;
+use crate::client::auth::Refreshes;
 use crate::client::retry::Class;
 use crate::conn::Lane;
 use crate::error::Cause;
@@ -59,7 +60,7 @@ pub(super) struct Pending {
     /// What ended it otherwise: a refusal for a reason that passes.
     pub(super) last_refusal: Option<Status>,
     /// How many new tokens were asked for because of it.
-    pub(super) refreshes: u32,
+    pub(super) refreshes: Refreshes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Pending {
             maybe_applied: false,
             last_cause: None,
             last_refusal: None,
-            refreshes: 0,
+            refreshes: Refreshes::default(),
         }
     }
 }

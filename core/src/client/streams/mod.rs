@@ -371,7 +371,7 @@ impl Client {
             }
             Streamed::Refused(_) => {}
         }
-        stream.refreshes = 0;
+        stream.refreshes = super::auth::Refreshes::default();
         if stream.queued_bytes() > self.config.limits.stream_buffer_bytes {
             self.set_stream_full(id, true);
         }

@@ -12,6 +12,7 @@ use super::event::StreamEvent;
 use crate::api::Observe;
 use crate::api::ObserveResponse;
 use crate::api::SnapshotChunk;
+use crate::client::auth::Refreshes;
 use crate::client::endpoint::Endpoint;
 use crate::conn::Lane;
 use crate::error::Cause;
@@ -39,7 +40,7 @@ pub(super) struct Stream {
     /// How often it was started on a connection.
     pub(super) attempts: u32,
     /// How many new tokens in a row it was refused with (rule A-6).
-    pub(super) refreshes: u32,
+    pub(super) refreshes: Refreshes,
     queue: VecDeque<StreamEvent>,
     /// The size of what is in `queue`.
     queued_bytes: usize,
@@ -95,7 +96,7 @@ pub(super) enum Phase {
 }
 
 impl Stream {
-    pub(super) const fn new(what: What) -> Self {
+    pub(super) fn new(what: What) -> Self {
         Self {
             what,
             phase: Phase::Waiting,
@@ -106,7 +107,7 @@ impl Stream {
             full: false,
             last_cause: None,
             attempts: 0,
-            refreshes: 0,
+            refreshes: Refreshes::default(),
             queue: VecDeque::new(),
             queued_bytes: 0,
             told: false,

@@ -405,7 +405,7 @@ impl Client {
         };
         watcher.phase = Phase::Live(conn);
         watcher.live_since = now;
-        watcher.refreshes = 0;
+        watcher.refreshes = super::auth::Refreshes::default();
         if let Some(conn) = self.conns.get(&conn) {
             self.auth.handle_taken(conn);
         }

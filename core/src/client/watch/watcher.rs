@@ -10,6 +10,7 @@ use super::position::Position;
 use crate::api::KvEvent;
 use crate::api::ResponseHeader;
 use crate::api::Watch;
+use crate::client::auth::Refreshes;
 use crate::client::endpoint::Endpoint;
 use crate::client::output::WatchBatch;
 use crate::client::output::WatchEnd;
@@ -34,7 +35,7 @@ pub(super) struct Watcher {
     /// another connection has room.
     pub(super) rests: bool,
     /// How many new tokens were asked for because of it since it was last confirmed.
-    pub(super) refreshes: u32,
+    pub(super) refreshes: Refreshes,
     /// When it was last confirmed.
     pub(super) live_since: Instant,
     was_created: bool,
@@ -72,7 +73,7 @@ impl Watcher {
             wants_progress: false,
             full: false,
             rests: false,
-            refreshes: 0,
+            refreshes: Refreshes::default(),
             live_since: Instant::ZERO,
             was_created: false,
             told_progress: 0,
