@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use etcd_core::{AlarmRequest, AlarmType, LeaseRevoke, Response};
+use etcd_core::{AlarmRequest, AlarmType, Known, LeaseRevoke, Response};
 
 use super::timers::Event;
 use super::{Cluster, Waiter};
 use crate::etcd::auth::{AuthInfo, Tokens};
 use crate::etcd::log::{Applied, Change};
-use crate::etcd::machine::Entry;
+use crate::etcd::machine::{Entry, fault};
 use crate::etcd::{Fault, Request};
 
 /// A write somebody asked for, before it is agreed on.
@@ -101,6 +101,15 @@ impl Cluster {
             self.nodes[member].proposals.push(proposal);
             return;
         };
+        if self.hands_over.is_some_and(|until| self.now < until) && self.leader == Some(leader) {
+            // A leader that is about to hand over takes nothing; who forwarded it is not told.
+            if let Some((_, waiter)) = proposal.by.filter(|_| leader == member) {
+                self.finish(member, waiter, Err(fault(Known::ProposalDropped)));
+            } else if let Some((_, waiter)) = proposal.by {
+                self.mark_proposed(waiter);
+            }
+            return;
+        }
         if let Some((_, waiter)) = proposal.by {
             self.mark_proposed(waiter);
         }

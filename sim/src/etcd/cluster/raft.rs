@@ -8,9 +8,10 @@ use core::time::Duration;
 
 use etcd_core::Instant;
 
+use super::Cluster;
 use super::node::Node;
 use super::timers::Event;
-use super::{Cluster, client_url};
+use crate::etcd::Place;
 
 impl Cluster {
     /// Kills a member: who asked it gets no reply any more. It keeps what was agreed on, and loses
@@ -64,20 +65,27 @@ impl Cluster {
         }
     }
 
-    /// Starts a member that was added and never ran. Tells its place; none if there is no such member,
-    /// or if it ran before.
+    /// Starts a member that was added and never ran. Tells its number; none if there is no such member,
+    /// or if it ran before. It is called and reached as [`Setup::places`](super::super::Setup::places)
+    /// says.
     pub fn join(&mut self, now: Instant, id: u64) -> Option<usize> {
+        let place = self.setup.place(self.nodes.len());
+        self.join_at(now, id, &place)
+    }
+
+    /// The same for a member that says itself what it is called and where clients find it; its peers
+    /// find it where they were told when it was added.
+    pub fn join_at(&mut self, now: Instant, id: u64, place: &Place) -> Option<usize> {
         self.run(now);
         let known = self.nodes.iter().any(|node| node.id == id);
         if known || self.truth.members.get(id).is_none() {
             return None;
         }
         let member = self.nodes.len();
-        let name = format!("m{member}");
-        let url = [client_url(member)];
-        self.truth.members.publish(id, &name, &url);
+        let url = core::slice::from_ref(&place.client_url);
+        self.truth.members.publish(id, &place.name, url);
         for node in &mut self.nodes {
-            node.machine.members.publish(id, &name, &url);
+            node.machine.members.publish(id, &place.name, url);
         }
         let node = Node::new(id, self.truth.clone(), self.log.last());
         self.nodes.push(node);
@@ -236,6 +244,7 @@ impl Cluster {
         let before = self.leader.replace(leader);
         self.term += 1;
         self.elected = self.now;
+        self.hands_over = None;
         self.elects = None;
         if before.is_some() {
             self.change_of_leader();

@@ -261,6 +261,8 @@ impl Cluster {
             .position(|node| node.id == request.target_id);
         let target = target.filter(|&target| self.reaches(member, target));
         let Some(target) = target.filter(|&target| self.can_lead(target)) else {
+            // It tries for an election timeout, and proposes nothing meanwhile.
+            self.hands_over = Some(self.now + self.setup.election_timeout);
             return Ok(false);
         };
         if target != member {
@@ -279,12 +281,19 @@ impl Cluster {
         match request {
             Request::MemberAdd(add) => {
                 check_urls(&add.peer_urls).map_err(fault)?;
+                if !add.is_learner && !members.may_add_voter() {
+                    return Err(fault(Known::MemberNotEnoughStarted));
+                }
                 let all = self.reached_voters(member) == members.voters().count();
                 if !all {
                     return Err(fault(Known::Unhealthy));
                 }
             }
             Request::MemberRemove(remove) => {
+                let is_learner = members.get(remove.id).is_some_and(|gone| gone.is_learner);
+                if !is_learner && !members.may_remove_voter(remove.id) {
+                    return Err(fault(Known::MemberNotEnoughStarted));
+                }
                 let reached = self.reached_voters(member);
                 let gone = self.nodes.iter().position(|node| node.id == remove.id);
                 let is_up = gone.is_some_and(|gone| self.reaches(member, gone));
