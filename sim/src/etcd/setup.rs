@@ -29,6 +29,9 @@ pub struct Setup {
     pub quota_bytes: u64,
     /// How long a token lives that nobody uses (`--auth-token-ttl`).
     pub token_ttl: Duration,
+    /// Whether tokens are signed (`--auth-token=jwt`), which then live for `token_ttl` whether they are
+    /// used or not.
+    pub signs_tokens: bool,
     /// How often a watch that asked for it is told the revision
     /// (`--experimental-watch-progress-notify-interval`); up to a tenth is added.
     pub watch_progress_interval: Duration,
@@ -113,6 +116,7 @@ impl Setup {
             version,
             quota_bytes: 2 * 1024 * 1024 * 1024,
             token_ttl: Duration::from_secs(300),
+            signs_tokens: false,
             watch_progress_interval: Duration::from_secs(600),
             election_timeout: Duration::from_secs(1),
             commit_latency: Duration::from_millis(2),
@@ -152,6 +156,13 @@ impl Setup {
     #[must_use]
     pub const fn with_token_ttl(mut self, ttl: Duration) -> Self {
         self.token_ttl = ttl;
+        self
+    }
+
+    /// Sets [`Setup::signs_tokens`] to true.
+    #[must_use]
+    pub const fn with_signed_tokens(mut self) -> Self {
+        self.signs_tokens = true;
         self
     }
 

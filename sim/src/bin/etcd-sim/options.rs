@@ -149,6 +149,19 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), String> {
         "--enable-grpc-gateway" => options.front.has_gateway = read(name, value)?,
         "--data-dir" => options.data_dir = Some(value.into()),
         "--seed" => options.seed = Some(read(name, value)?),
+        "--auth-token" => {
+            let mut parts = value.split(',');
+            setup.signs_tokens = match parts.next() {
+                Some("jwt") => true,
+                Some("simple") => false,
+                _ => return Err(format!("{name} is simple or jwt, not {value}")),
+            };
+            // The key and the method are not needed: nobody checks a signature.
+            if let Some(ttl) = parts.find_map(|part| part.strip_prefix("ttl=")) {
+                let ttl = parse_duration(ttl).ok_or_else(|| format!("{name} cannot be {value}"))?;
+                setup.token_ttl = ttl;
+            }
+        }
         "--auth-token-ttl" => setup.token_ttl = Duration::from_secs(read(name, value)?),
         "--quota-backend-bytes" => setup.quota_bytes = read(name, value)?,
         "--max-request-bytes" => setup.max_request_bytes = read(name, value)?,
@@ -160,6 +173,18 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), String> {
         _ => return Err(format!("there is no option {name}; try --help")),
     }
     Ok(())
+}
+
+/// A number of seconds, minutes or hours, such as `10m`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let number: u32 = text.get(..text.len().checked_sub(1)?)?.parse().ok()?;
+    let unit = match text.as_bytes().last()? {
+        b's' => 1,
+        b'm' => 60,
+        b'h' => 3_600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(unit) * number)
 }
 
 /// The place of the one member that etcd's flags are about.
@@ -215,6 +240,16 @@ mod tests {
         assert_eq!(options.listen, ["127.0.0.1:5".parse().unwrap()]);
         assert_eq!(options.setup.token_ttl, Duration::from_secs(2));
         assert_eq!(options.setup.max_txn_ops, 4);
+        let place = &options.setup.places[0];
+        assert_eq!((&*place.name, &*place.client_url), ("n", ""));
+        let options = served(
+            "--auth-token=jwt,sign-method=HS256,ttl=10m --enable-grpc-gateway=false \
+             --host-whitelist=a,b --advertise-client-urls=http://a:1",
+        );
+        assert!(options.setup.signs_tokens && !options.front.has_gateway);
+        assert_eq!(options.setup.token_ttl, Duration::from_secs(600));
+        assert_eq!(options.front.hosts, ["a", "b"]);
+        assert_eq!(options.setup.places[0].client_url, "http://a:1");
         let Ok(Command::Say(text)) = parsed("--unsafe-no-fsync --version") else {
             panic!("a version")
         };
@@ -227,6 +262,8 @@ mod tests {
             ("serve --lisen x", "there is no option --lisen"),
             ("serve --listen x", "--listen cannot be x"),
             ("serve --members 0", "--members is from 1 to 9"),
+            ("serve --auth-token=jwt,ttl=soon", "--auth-token cannot be"),
+            ("serve --auth-token=none", "--auth-token is simple or jwt"),
             ("serve --seed", "--seed needs a value"),
             ("serve --version three", "three is no version"),
             ("server", "there is no command server"),

@@ -101,7 +101,11 @@ impl Cluster {
             self.nodes[member].proposals.push(proposal);
             return;
         };
-        if self.hands_over.is_some_and(|until| self.now < until) && self.leader == Some(leader) {
+        let hands_over = self
+            .hands_over
+            .as_ref()
+            .filter(|over| self.now < over.until);
+        if hands_over.is_some() && self.leader == Some(leader) {
             // A leader that is about to hand over takes nothing; who forwarded it is not told.
             if let Some((_, waiter)) = proposal.by.filter(|_| leader == member) {
                 self.finish(member, waiter, Err(fault(Known::ProposalDropped)));
@@ -317,7 +321,9 @@ impl Cluster {
         let node = &mut self.nodes[member];
         let size = node.machine.size();
         let tokens = core::mem::replace(&mut node.machine, self.truth.clone()).tokens;
-        node.machine.tokens = tokens;
+        if !tokens.are_signed() {
+            node.machine.tokens = tokens;
+        }
         node.machine.keep_size(size);
         node.received = self.log.last();
         node.applied = node.received;

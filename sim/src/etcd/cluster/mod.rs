@@ -78,8 +78,8 @@ pub struct Cluster {
     elects: Option<Instant>,
     /// What a leader has that lost its quorum.
     stuck: Vec<Stuck>,
-    /// Until when the leader tries to hand over to one that does not hear of it.
-    hands_over: Option<Instant>,
+    /// The leader tries to hand over to one that does not hear of it.
+    hands_over: Option<HandOver>,
     expiry: Expiry,
     timers: Timers,
     pending: BTreeMap<Waiter, Pending>,
@@ -89,6 +89,15 @@ pub struct Cluster {
     /// How many services there ever were, for their names.
     service_count: u64,
     replies: Out,
+}
+
+/// A leader's try to hand over.
+#[derive(Debug)]
+struct HandOver {
+    to: usize,
+    until: Instant,
+    by: usize,
+    waiter: Waiter,
 }
 
 /// Who waits for the outcome of a write or a read.

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 
-use etcd_core::Instant;
+use etcd_core::{Instant, MoveLeaderResponse};
 
 use super::Cluster;
 use super::node::Node;
@@ -159,12 +159,33 @@ impl Cluster {
             }
         }
         self.spread();
+        self.hand_over_late();
         let some_can_lead = (0..self.nodes.len()).any(|member| self.can_lead(member));
         if self.leader.is_none() && self.elects.is_none() && some_can_lead {
             let timeout = self.setup.election_timeout;
             let due = self.now + self.rng.between(timeout, 2 * timeout);
             self.elects = Some(due);
             self.timers.add(due, Event::Elect);
+        }
+    }
+
+    /// Who is to lead and could not hear of it may do so now, if its leader still tries.
+    fn hand_over_late(&mut self) {
+        let Some(over) = self.hands_over.take() else {
+            return;
+        };
+        if self.leader != Some(over.by) || self.now >= over.until {
+            return;
+        }
+        if self.reaches(over.by, over.to) && self.can_lead(over.to) {
+            self.enthrone(over.to);
+            self.finish(
+                over.by,
+                over.waiter,
+                Ok(MoveLeaderResponse::default().into()),
+            );
+        } else {
+            self.hands_over = Some(over);
         }
     }
 
@@ -244,7 +265,6 @@ impl Cluster {
         let before = self.leader.replace(leader);
         self.term += 1;
         self.elected = self.now;
-        self.hands_over = None;
         self.elects = None;
         if before.is_some() {
             self.change_of_leader();

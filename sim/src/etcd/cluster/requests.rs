@@ -293,7 +293,13 @@ impl Cluster {
         mut pending: Pending,
         request: Request,
     ) {
+        let revision = self.nodes[member].machine.auth.revision();
         match self.identify(member, pending.token.as_deref(), &request) {
+            // A signed token does not become younger.
+            Ok(who) if who.revision < revision => {
+                let old = self.nodes[member].machine.auth.old_revision();
+                self.finish(member, waiter, Err(old));
+            }
             Ok(who) => {
                 pending.again = Some(request.clone());
                 pending.stage = Stage::Waiting;
