@@ -32,6 +32,7 @@ impl Cluster {
         };
         if !node.running && self.truth.members.get(node.id).is_some() {
             node.running = true;
+            node.since = self.now;
             self.reconsider();
         }
     }
@@ -41,7 +42,11 @@ impl Cluster {
         self.run(now);
         for (member, node) in self.nodes.iter_mut().enumerate() {
             let group = groups.iter().position(|group| group.contains(&member));
-            node.group = group.unwrap_or(groups.len() + member);
+            let group = group.unwrap_or(groups.len() + member);
+            if node.group != group {
+                node.group = group;
+                node.since = self.now;
+            }
         }
         self.reconsider();
     }
@@ -50,7 +55,10 @@ impl Cluster {
     pub fn heal(&mut self, now: Instant) {
         self.run(now);
         for node in &mut self.nodes {
-            node.group = 0;
+            if node.group != 0 {
+                node.group = 0;
+                node.since = self.now;
+            }
         }
         self.reconsider();
     }
@@ -211,6 +219,7 @@ impl Cluster {
         node.term = term;
         self.catch_up(member);
         if news {
+            self.end_lost_reads(member);
             self.hand_on_stuck(member);
             self.revoke_remembered(member);
         }
