@@ -281,6 +281,7 @@ impl Cluster {
         // Each leader begins with an empty entry of its own, before anything else is done.
         self.nodes[leader].leader = Some(leader);
         self.nodes[leader].term = self.term;
+        self.end_lost_reads(leader);
         self.settle_stuck(leader);
         self.extend_leases();
         self.spread();
