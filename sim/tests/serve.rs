@@ -63,6 +63,78 @@ impl Drop for Served {
     }
 }
 
+#[test]
+fn members_stop_stand_still_and_join_by_order() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcd-sim"));
+    command.args(["serve", "--members", "3", "--seed", "1", "--orders"]);
+    let mut process = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it can be run");
+    let mut orders = process.stdin.take().expect("it was piped");
+    let said = BufReader::new(process.stdout.take().expect("it was piped"));
+    let mut said = said.lines().map(|line| line.expect("text"));
+    let address = |line: String| -> SocketAddr {
+        let (_, address) = line.split_once("http://").expect("an address");
+        address.parse().expect("an address")
+    };
+    let members = (0..3)
+        .map(|_| address(said.next().expect("a line")))
+        .collect();
+    let folder = PathBuf::new();
+    let mut served = Served {
+        process,
+        members,
+        folder,
+    };
+    let mut order = |line: &str| {
+        writeln!(orders, "{line}").expect("it reads");
+        said.next().expect("an answer")
+    };
+
+    let list = served.ask(0, "/v3/cluster/member/list", "{}");
+    for member in &served.members {
+        assert!(list.contains(&format!("http://{member}")), "{list}");
+    }
+    assert_eq!(order("stop 2"), "member 2 is stopped");
+    TcpStream::connect(served.members[2]).expect_err("nobody listens");
+    served.ask(0, "/v3/kv/put", r#"{"key":"Zm9v","value":"YmFy"}"#);
+    assert!(order("start 2").starts_with("member 2 is at "));
+    assert_eq!(order("start 2"), "error: member 2 runs already");
+    let range = served.ask(2, "/v3/kv/range", r#"{"key":"Zm9v"}"#);
+    assert!(range.contains(r#""value":"YmFy""#), "{range}");
+
+    assert_eq!(order("pause 1"), "member 1 stands still");
+    let mut still = TcpStream::connect(served.members[1]).expect("the system accepts");
+    still
+        .write_all(b"GET /version HTTP/1.0\r\n\r\n")
+        .expect("there is room");
+    let short = Some(Duration::from_millis(100));
+    still.set_read_timeout(short).expect("it can be set");
+    still.read_exact(&mut [0]).expect_err("nobody answers");
+    assert_eq!(order("resume 1"), "member 1 goes on");
+    still.set_read_timeout(None).expect("it can be set");
+    still.read_exact(&mut [0]).expect("an answer");
+
+    let peer = "http://127.0.0.1:1";
+    let join = format!("join {peer} 127.0.0.1:0 late");
+    assert_eq!(
+        order(&join),
+        format!("error: nobody added a member at {peer}")
+    );
+    let add = format!(r#"{{"peerURLs":["{peer}"],"isLearner":true}}"#);
+    served.ask(0, "/v3/cluster/member/add", &add);
+    served.members.push(address(order(&join)));
+    let status = served.ask(3, "/v3/maintenance/status", "{}");
+    assert!(status.contains(r#""isLearner":true"#), "{status}");
+    assert_eq!(order("stop 7"), "error: there is no member 7");
+    assert!(order("stop me").starts_with("error: "));
+
+    drop(orders);
+    assert!(served.process.wait().expect("it ends").success());
+}
+
 fn exchange(to: SocketAddr, path: &str, json: &str) -> String {
     let len = json.len();
     let request = format!("POST {path} HTTP/1.0\r\nHost: h\r\nContent-Length: {len}\r\n\r\n{json}");

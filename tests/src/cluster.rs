@@ -20,6 +20,7 @@ use crate::http;
 use crate::server::ATTEMPTS;
 use crate::server::Place;
 use crate::server::knows_no_fsync;
+use crate::simulated::Part;
 
 /// A running cluster of etcd servers.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ pub struct Cluster {
     /// The members, started or not, as the flag `--initial-cluster` lists them.
     listed: Vec<String>,
     token: String,
+    /// Further flags for each member.
+    further: Vec<String>,
+    is_simulated: bool,
     servers: Vec<Server>,
 }
 
@@ -71,7 +75,12 @@ impl Cluster {
             "--initial-cluster-state=existing".to_owned(),
             self.token.clone(),
         ];
-        let server = Server::at(place, &self.binary, self.no_fsync, flags);
+        let first = self.servers.first().and_then(Server::part);
+        let part = first.map(|part| part.later(&place));
+        let mut server = Server::at(place, &self.binary, self.no_fsync, flags);
+        if let Some(part) = part {
+            server.be(part);
+        }
         self.servers.push(server);
         Ok(peer)
     }
@@ -175,12 +184,22 @@ impl Cluster {
             binary: binary.to_owned(),
             no_fsync,
             token,
+            further: further.iter().map(|flag| (*flag).to_owned()).collect(),
+            is_simulated: find::is_simulated(binary),
             servers: places.into_iter().map(at).collect(),
             listed,
         })
     }
 
     fn launch(&mut self) -> io::Result<()> {
+        if let (true, Some(first)) = (self.is_simulated, self.servers.first()) {
+            let address = |server: &Server| format!("127.0.0.1:{}", server.client_port());
+            let listen: Vec<_> = self.servers.iter().map(address).collect();
+            let parts = Part::start_all(&self.binary, &listen, &self.further, first.log_file()?)?;
+            for (server, part) in self.servers.iter_mut().zip(parts) {
+                server.be(part);
+            }
+        }
         self.servers.iter_mut().try_for_each(Server::spawn)?;
         self.settle()
     }

@@ -28,6 +28,7 @@ use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::recipes::Page;
+use etcd_core::trace::Recording;
 use smol::Timer;
 use smol::block_on;
 use smol::future;
@@ -71,6 +72,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Ends every alarm there is; tells which those were.
     fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error>;
+
+    /// Writes down all that the client is told and does; it must be new.
+    fn record_with(&self, path: &Path, recording: Recording) -> io::Result<()>;
 
     /// What the client has done since its start.
     fn stats(&self) -> Stats;
@@ -180,6 +184,10 @@ impl Driver for etcd_std::Client {
         self.alarm_disarm_all()
     }
 
+    fn record_with(&self, path: &Path, recording: Recording) -> io::Result<()> {
+        self.record_with(path, recording)
+    }
+
     fn stats(&self) -> Stats {
         self.stats()
     }
@@ -247,6 +255,10 @@ impl Driver for etcd_smol::Client {
 
     fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error> {
         block_on(self.alarm_disarm_all())
+    }
+
+    fn record_with(&self, path: &Path, recording: Recording) -> io::Result<()> {
+        self.record_with(path, recording)
     }
 
     fn stats(&self) -> Stats {

@@ -102,6 +102,12 @@ pub fn version_of(binary: &Path) -> io::Result<String> {
         })
 }
 
+/// Whether a binary is the simulated etcd, which has all members of a cluster in one process.
+pub fn is_simulated(binary: &Path) -> bool {
+    let told = quiet(binary).arg("--version").output();
+    told.is_ok_and(|told| String::from_utf8_lossy(&told.stdout).contains("etcd-sim"))
+}
+
 /// `target/etcd`, where binaries are fetched to and servers keep their data: below
 /// `$CARGO_TARGET_DIR` if that is set, else below the workspace.
 pub fn folder() -> PathBuf {

@@ -15,6 +15,7 @@ mod ports;
 pub mod scenario;
 mod server;
 pub mod shim;
+mod simulated;
 mod sockets;
 
 pub use cluster::Cluster;

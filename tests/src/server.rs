@@ -30,6 +30,7 @@ use rustix::process::waitid;
 use crate::find;
 use crate::http;
 use crate::ports::Ports;
+use crate::simulated::Part;
 use crate::sockets;
 
 /// A running etcd, or one that was killed or stopped and can be restarted.
@@ -43,6 +44,8 @@ pub struct Server {
     client_port: u16,
     /// The process, until it has been waited for.
     child: Option<Child>,
+    /// What it is instead of a process of its own, as a member of a simulated cluster.
+    part: Option<Part>,
     /// Whether `folder` stays for somebody to read the log: only after a start that went wrong.
     keep_folder: bool,
 }
@@ -80,6 +83,9 @@ impl Server {
 
     /// Kills the server (SIGKILL) and waits for its end; nothing if it does not run.
     pub fn kill(&mut self) -> io::Result<()> {
+        if let Some(part) = &mut self.part {
+            return part.kill();
+        }
         let Some(mut child) = self.child.take() else {
             return Ok(());
         };
@@ -90,6 +96,9 @@ impl Server {
     /// Asks the server to end (SIGTERM) and waits until it has; one that takes longer than 20
     /// seconds is killed, which is an error. Nothing if it does not run.
     pub fn stop(&mut self) -> io::Result<()> {
+        if let Some(part) = &mut self.part {
+            return part.kill();
+        }
         let Some(child) = &mut self.child else {
             return Ok(());
         };
@@ -113,6 +122,9 @@ impl Server {
     /// Suspends the server (SIGSTOP) and waits until all its threads stand still: the system still
     /// accepts its connections, nobody answers.
     pub fn pause(&self) -> io::Result<()> {
+        if let Some(part) = &self.part {
+            return part.order("pause");
+        }
         let pid = self.signal(Signal::STOP)?;
         // Only looked at, not taken: `Child` is to find a process that ended instead.
         let look = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -124,6 +136,9 @@ impl Server {
 
     /// Lets a paused server go on (SIGCONT).
     pub fn resume(&self) -> io::Result<()> {
+        if let Some(part) = &self.part {
+            return part.order("resume");
+        }
         self.signal(Signal::CONT).map(drop)
     }
 
@@ -142,6 +157,9 @@ impl Server {
     /// The process number, unless it was killed or stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
+        if let Some(part) = &self.part {
+            return part.pid();
+        }
         self.child.as_ref().map(Child::id)
     }
 
@@ -211,6 +229,7 @@ impl Server {
             folder: place.folder,
             client_port: place.ports.release(),
             child: None,
+            part: None,
             keep_folder: false,
         }
     }
@@ -223,10 +242,10 @@ impl Server {
 
     /// Starts the process and does not wait: a member alone is not healthy before others are there.
     pub(crate) fn spawn(&mut self) -> io::Result<()> {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(LOG))?;
+        if let Some(part) = &mut self.part {
+            return if part.runs { Ok(()) } else { part.start() };
+        }
+        let log = self.log_file()?;
         let child = find::quiet(&self.binary)
             .args(&self.args)
             .stdout(log.try_clone()?)
@@ -257,11 +276,12 @@ impl Server {
         while Instant::now() < until {
             let health = http::get(self.client_port, "/health", Duration::from_secs(2));
             // Looked at after the answer: another server could have answered on our port.
-            let child = self
-                .child
-                .as_mut()
-                .expect("launch has put the process here");
-            if let Some(status) = child.try_wait()? {
+            let ended = match &mut self.child {
+                Some(child) => child.try_wait()?,
+                // A member of a simulated cluster, which says itself if it does not start.
+                None => None,
+            };
+            if let Some(status) = ended {
                 return Err(io::Error::other(format!(
                     "etcd ended with {status} at its start"
                 )));
@@ -276,6 +296,22 @@ impl Server {
         let asked = format!("{}/health", self.endpoint());
         let waited = format!("waited {PATIENCE:?} for {asked} to say true, at last: {last}");
         Err(io::Error::new(io::ErrorKind::TimedOut, waited))
+    }
+
+    /// Makes it a member of a simulated cluster.
+    pub(crate) fn be(&mut self, part: Part) {
+        self.part = Some(part);
+    }
+
+    /// What it is in a simulated cluster, if it is in one.
+    pub(crate) fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
+
+    /// The file that its process is to write to.
+    pub(crate) fn log_file(&self) -> io::Result<File> {
+        let path = self.folder.join(LOG);
+        File::options().create(true).append(true).open(path)
     }
 
     fn signal(&self, signal: Signal) -> io::Result<Pid> {
@@ -337,6 +373,15 @@ impl Place {
     /// The URL its peers are going to reach it by.
     pub(crate) fn peer_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.peer())
+    }
+
+    /// Where clients are going to reach it.
+    pub(crate) fn client_address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.client())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// How it stands in the flag that lists a cluster's members.

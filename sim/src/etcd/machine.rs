@@ -59,7 +59,10 @@ impl Machine {
             store: Store::new(has_old_sort(&setup.version)),
             leases: Leases::default(),
             auth: AuthStore::new(&setup.version),
-            tokens: Tokens::new(setup.token_ttl),
+            tokens: match setup.signs_tokens {
+                true => Tokens::signed(setup.token_ttl),
+                false => Tokens::new(setup.token_ttl),
+            },
             members: Members::default(),
             alarms: Vec::new(),
             downgrade: None,

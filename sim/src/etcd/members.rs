@@ -43,6 +43,28 @@ impl Members {
         self.voters().count() / 2 + 1
     }
 
+    /// Whether those voters that were started once would be a quorum with one more voter. The second
+    /// member of all may always be added.
+    pub(super) fn may_add_voter(&self) -> bool {
+        let started = self.started_voters(None);
+        let voters = self.voters().count();
+        (voters, started) == (1, 1) || started > voters.div_ceil(2)
+    }
+
+    /// Whether those voters that were started once would be a quorum without this one. The last one
+    /// may not be removed.
+    pub(super) fn may_remove_voter(&self, id: u64) -> bool {
+        let left = self.voters().filter(|&voter| voter != id).count();
+        left > 0 && self.started_voters(Some(id)) > left / 2
+    }
+
+    /// How many voters were started once, which is when they told their names.
+    fn started_voters(&self, but: Option<u64>) -> usize {
+        let voters = self.members.values().filter(|member| !member.is_learner);
+        let started = voters.filter(|member| !member.name.is_empty() && Some(member.id) != but);
+        started.count()
+    }
+
     pub(super) fn add(&mut self, id: u64, request: &MemberAdd) -> Result<Member, Known> {
         check_urls(&request.peer_urls)?;
         if self.members.contains_key(&id) {

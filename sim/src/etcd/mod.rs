@@ -25,4 +25,4 @@ pub use cluster::Cluster;
 pub use defects::Defects;
 pub use log::{Applied, Change};
 pub use port::{AskId, Fault, Meta, Reply, Request, StreamRequest};
-pub use setup::Setup;
+pub use setup::{Place, Setup};

@@ -20,12 +20,18 @@ use super::Defects;
 pub struct Setup {
     /// How many members it begins with, at least one; all of them vote.
     pub members: usize,
+    /// What the first members are called and where they are; those that are not named here have a
+    /// name by their number and addresses where nobody listens.
+    pub places: Vec<Place>,
     /// Which etcd all of them are.
     pub version: Version,
     /// How large the database of a member may be, in bytes (`--quota-backend-bytes`).
     pub quota_bytes: u64,
     /// How long a token lives that nobody uses (`--auth-token-ttl`).
     pub token_ttl: Duration,
+    /// Whether tokens are signed (`--auth-token=jwt`), which then live for `token_ttl` whether they are
+    /// used or not.
+    pub signs_tokens: bool,
     /// How often a watch that asked for it is told the revision
     /// (`--experimental-watch-progress-notify-interval`); up to a tenth is added.
     pub watch_progress_interval: Duration,
@@ -52,6 +58,43 @@ pub struct Setup {
     pub defects: Defects,
 }
 
+/// What a member is called and where it is, as the list of members tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// Its name (`--name`).
+    pub name: String,
+    /// Where other members find it (`--initial-advertise-peer-urls`).
+    pub peer_url: String,
+    /// Where clients find it (`--advertise-client-urls`).
+    pub client_url: String,
+}
+
+impl Place {
+    /// A member's place.
+    ///
+    /// ```
+    /// use etcd_core::Version;
+    /// use etcd_sim::etcd::{Place, Setup};
+    ///
+    /// let place = Place::new("one", "http://10.0.0.1:2380", "http://10.0.0.1:2379");
+    /// let setup = Setup::new(Version::new(3, 5, 16)).with_places([place]);
+    /// assert_eq!(setup.places[0].name, "one");
+    /// ```
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        peer_url: impl Into<String>,
+        client_url: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            peer_url: peer_url.into(),
+            client_url: client_url.into(),
+        }
+    }
+}
+
 impl Setup {
     /// A single member of that version, with the defects that all of that version have and that
     /// need no luck to be seen ([`Defects::steady`]).
@@ -69,9 +112,11 @@ impl Setup {
         let defects = Defects::steady(&version);
         Self {
             members: 1,
+            places: Vec::new(),
             version,
             quota_bytes: 2 * 1024 * 1024 * 1024,
             token_ttl: Duration::from_secs(300),
+            signs_tokens: false,
             watch_progress_interval: Duration::from_secs(600),
             election_timeout: Duration::from_secs(1),
             commit_latency: Duration::from_millis(2),
@@ -93,6 +138,13 @@ impl Setup {
         self
     }
 
+    /// Sets [`Setup::places`].
+    #[must_use]
+    pub fn with_places(mut self, places: impl IntoIterator<Item = Place>) -> Self {
+        self.places = places.into_iter().collect();
+        self
+    }
+
     /// Sets [`Setup::quota_bytes`].
     #[must_use]
     pub const fn with_quota_bytes(mut self, bytes: u64) -> Self {
@@ -104,6 +156,13 @@ impl Setup {
     #[must_use]
     pub const fn with_token_ttl(mut self, ttl: Duration) -> Self {
         self.token_ttl = ttl;
+        self
+    }
+
+    /// Sets [`Setup::signs_tokens`] to true.
+    #[must_use]
+    pub const fn with_signed_tokens(mut self) -> Self {
+        self.signs_tokens = true;
         self
     }
 
@@ -182,6 +241,16 @@ impl Setup {
     pub const fn with_defects(mut self, defects: Defects) -> Self {
         self.defects = defects;
         self
+    }
+
+    /// What a member is called, and where it is.
+    pub(crate) fn place(&self, member: usize) -> Place {
+        let place = self.places.get(member);
+        place.cloned().unwrap_or_else(|| Place {
+            name: format!("m{member}"),
+            peer_url: format!("http://127.0.0.1:{}", 12_380 + 10 * member),
+            client_url: format!("http://127.0.0.1:{}", 12_379 + 10 * member),
+        })
     }
 
     /// The limit of an answer that a watch takes in parts.

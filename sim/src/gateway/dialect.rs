@@ -78,6 +78,7 @@ pub(super) const fn reason(status: u16) -> &'static str {
         409 => "Conflict",
         412 => "Precondition Failed",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         499 => "status code 499",

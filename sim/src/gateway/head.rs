@@ -18,6 +18,8 @@ pub(super) struct Head {
     /// Without the query.
     pub(super) path: String,
     pub(super) query: String,
+    /// `Host`, empty if an old client said none.
+    pub(super) host: String,
     /// Whether the client speaks HTTP/1.0, which knows no chunks.
     pub(super) is_old: bool,
     /// Whether the connection ends with the answer.
@@ -100,6 +102,7 @@ impl Head {
             method: request.method.unwrap_or_default().to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
+            host: fields.first("host").unwrap_or_default().to_owned(),
             is_old,
             closes: says_close || (is_old && !fields.has("connection", "keep-alive")),
             takes_early_answers: says_close || is_old || expect.is_some(),

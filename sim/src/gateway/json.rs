@@ -187,6 +187,12 @@ pub(super) fn is_whole(body: &[u8]) -> bool {
     !body.trim_ascii().is_empty() && IgnoredAny::deserialize(&mut reader).is_ok()
 }
 
+/// Whether an object that was read without a complaint has no such field, or null there.
+pub(super) fn lacks(bytes: &[u8], field: &str) -> bool {
+    let value: Option<serde_json::Value> = serde_json::from_slice(bytes).ok();
+    value.is_none_or(|value| value.get(field).is_none_or(serde_json::Value::is_null))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ mod answer;
 mod body;
 mod conn;
 mod dialect;
+mod front;
 mod head;
 mod json;
 mod pages;
@@ -20,3 +21,4 @@ mod streaming;
 
 pub use conn::{ServerConn, ServerEvent, Slot};
 pub use dialect::Dialect;
+pub use front::Front;

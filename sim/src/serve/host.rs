@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use etcd_core::Instant;
+use etcd_core::{Code, Instant, Version};
 
-use crate::etcd::{AskId, Cluster, Reply, Setup};
-use crate::gateway::{ServerConn, ServerEvent, Slot};
+use crate::etcd::{AskId, Cluster, Fault, Place, Reply, Setup};
+use crate::gateway::{Front, ServerConn, ServerEvent, Slot};
 
 /// The name of a connection; they are counted up and never used again.
 pub(super) type ConnKey = u64;
@@ -40,6 +40,9 @@ pub(super) enum Input<'a> {
 #[derive(Debug)]
 pub(super) struct Host {
     cluster: Cluster,
+    front: Front,
+    /// The members that stand still.
+    paused: BTreeSet<usize>,
     conns: BTreeMap<ConnKey, Conn>,
     asks: BTreeMap<AskId, (ConnKey, Slot)>,
     next_ask: u64,
@@ -55,9 +58,11 @@ struct Conn {
 }
 
 impl Host {
-    pub(super) fn new(setup: Setup, seed: u64, now: Instant) -> Self {
+    pub(super) fn new(setup: Setup, front: Front, seed: u64, now: Instant) -> Self {
         Self {
             cluster: Cluster::new(setup, seed, now),
+            front,
+            paused: BTreeSet::new(),
             conns: BTreeMap::new(),
             asks: BTreeMap::new(),
             next_ask: 0,
@@ -68,7 +73,8 @@ impl Host {
     pub(super) fn handle(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Accepted { conn, member } => {
-                let server = ServerConn::new(&self.cluster.setup().version);
+                let version = &self.cluster.setup().version;
+                let server = ServerConn::new(version).with_front(self.front.clone());
                 let asks = BTreeMap::new();
                 self.conns.insert(
                     conn,
@@ -111,6 +117,67 @@ impl Host {
                 }
             }
         }
+        self.answer(now);
+    }
+
+    /// Kills a member; its connections are the caller's to close.
+    pub(super) fn stop(&mut self, now: Instant, member: usize) {
+        self.cluster.stop(now, member);
+        self.paused.remove(&member);
+        self.part(now);
+    }
+
+    /// Starts a member again. Tells whether it runs then.
+    pub(super) fn start(&mut self, now: Instant, member: usize) -> bool {
+        self.cluster.start(now, member);
+        self.answer(now);
+        self.cluster.is_serving(member)
+    }
+
+    /// Suspends a member, or lets it go on: to the others it is as if nobody could hear it.
+    pub(super) fn pause(&mut self, now: Instant, member: usize, paused: bool) {
+        match paused {
+            true => self.paused.insert(member),
+            false => self.paused.remove(&member),
+        };
+        self.part(now);
+        let of = self.conns.iter().filter(|(_, conn)| conn.member == member);
+        self.dirty.extend(of.map(|(conn, _)| *conn));
+    }
+
+    pub(super) fn is_paused(&self, member: usize) -> bool {
+        self.paused.contains(&member)
+    }
+
+    /// Starts a member that was added. Tells its number; none if nobody added such a one.
+    pub(super) fn join(&mut self, now: Instant, place: &Place) -> Option<usize> {
+        let id = self.cluster.member_at(&place.peer_url)?;
+        let member = self.cluster.join_at(now, id, place);
+        self.part(now);
+        member
+    }
+
+    /// The process is about to end: whoever waits is told so (gateway.md 16).
+    pub(super) fn end(&mut self) {
+        let is_old = self.cluster.setup().version < Version::new(3, 5, 0);
+        let text = match is_old {
+            true => "transport is closing",
+            false => "error reading from server: EOF",
+        };
+        for (conn, slot) in core::mem::take(&mut self.asks).into_values() {
+            if let Some(open) = self.conns.get_mut(&conn) {
+                let fault = Fault::new(Code::UNAVAILABLE, text);
+                open.server.handle_reply(slot, Reply::Fault(fault));
+                self.dirty.insert(conn);
+            }
+        }
+    }
+
+    /// Those that stand still hear nobody.
+    fn part(&mut self, now: Instant) {
+        let members = 0..self.cluster.members();
+        let moving: Vec<_> = members.filter(|member| !self.is_paused(*member)).collect();
+        self.cluster.partition(now, &[&moving]);
         self.answer(now);
     }
 

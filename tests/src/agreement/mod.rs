@@ -12,6 +12,7 @@ mod script;
 
 use std::fmt;
 use std::io;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use etcd_core::{Call, Version};
@@ -31,6 +32,26 @@ struct Said(String);
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// How much of it the two agreed about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Agreed {
+    /// Requests, each answered by both.
+    pub calls: u64,
+    /// Watches, each begun on both.
+    pub watches: u64,
+    /// What the watches were told: events, creations and ends.
+    pub events: u64,
+}
+
+impl AddAssign for Agreed {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.watches += other.watches;
+        self.events += other.events;
     }
 }
 
@@ -69,12 +90,12 @@ const SOON: Duration = Duration::from_millis(250);
 const PATIENT: Duration = Duration::from_secs(3);
 
 /// Gives `steps` steps to a fresh server, which must have nothing in it yet, and to the model. Tells
-/// the first difference, if there is one.
+/// how much they agreed about, or else the first difference.
 ///
 /// # Errors
 ///
 /// If the server cannot be talked to.
-pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Difference>> {
+pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Result<Agreed, Difference>> {
     let version: Version = server
         .version()?
         .parse()
@@ -85,6 +106,7 @@ pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Differ
     let mut real = Real::connect(server.client_port())?;
     let mut script = Script::new(seed);
     let mut asked = Vec::new();
+    let mut agreed = Agreed::default();
     for number in 1..=steps {
         let step = script.next();
         let revision = model.revision();
@@ -92,6 +114,7 @@ pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Differ
         let mut is_of_watches = matches!(step, Step::Watch(_));
         let mut said = match step {
             Step::Call { user, request } => {
+                agreed.calls += 1;
                 let by_real = real.call(user, &request);
                 // Some requests are the end of some servers.
                 let by_real = by_real.map_err(|error| {
@@ -100,6 +123,7 @@ pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Differ
                 (by_real, model.call(user, &request))
             }
             Step::Watch(watch) => {
+                agreed.watches += 1;
                 real.watch(&watch)?;
                 (real.events(SOON)?, model.watch(watch))
             }
@@ -118,7 +142,7 @@ pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Differ
             let late = asked.len().saturating_sub(CONTEXT);
             let asked = asked.into_iter().enumerate();
             let told = asked.filter(|(index, asked)| *index >= late || asked.contains(": Watch("));
-            return Ok(Some(Difference {
+            return Ok(Err(Difference {
                 step: number,
                 asked: told.map(|(_, asked)| asked).collect(),
                 real,
@@ -127,7 +151,8 @@ pub fn run(server: &Server, seed: u64, steps: usize) -> io::Result<Option<Differ
         }
         script.learn(model.revision(), model.compact_revision());
     }
-    Ok(None)
+    agreed.events = model.told();
+    Ok(Ok(agreed))
 }
 
 /// The first line that is not the same.

@@ -43,6 +43,10 @@ impl Watched {
         }
     }
 
+    fn len(&self) -> u64 {
+        self.lines.values().map(|lines| lines.len() as u64).sum()
+    }
+
     pub(super) fn said(&self) -> Said {
         let lines: Vec<_> = self.lines.values().flatten().cloned().collect();
         Said(lines.join("\n"))
@@ -59,6 +63,11 @@ impl Model {
             stream: None,
             events: Watched::default(),
         }
+    }
+
+    /// How much the watches were told until now.
+    pub(super) fn told(&self) -> u64 {
+        self.events.len()
     }
 
     pub(super) fn revision(&self) -> i64 {

@@ -13,6 +13,7 @@ pub mod kv;
 pub mod lease;
 pub mod many;
 pub mod provoked;
+pub mod recording;
 pub mod restart;
 pub mod streams;
 pub mod txn;

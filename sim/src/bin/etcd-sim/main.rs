@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         let _ = std::io::stdout().flush();
     });
     match told {
-        Ok(never) => match never {},
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let folder = options.data_dir.as_ref().map(|folder| folder.display());
             let folder = folder.map_or_else(String::new, |folder| format!(", data in {folder}"));

@@ -5,7 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use etcd_core::Version;
-use etcd_sim::etcd::Setup;
+use etcd_sim::etcd::{Place, Setup};
 use etcd_sim::serve::Options;
 
 /// The variable that says which etcd to be where no option does. It does not begin with `ETCD_`,
@@ -18,7 +18,7 @@ const HELP: &str = "\
 Usage: etcd-sim serve [OPTION…]
        etcd-sim --data-dir=DIR --listen-client-urls=http://IP:PORT [ETCD'S FLAGS…]
 
-Serves a simulated etcd, or a cluster of them, until it is killed.
+Serves a simulated etcd, or a cluster of them, until it is killed or told to end (SIGTERM).
 
   --listen IP:PORT     where the first member listens, then the second, and so on;
                        without it on a free port of 127.0.0.1, which is printed
@@ -27,10 +27,14 @@ Serves a simulated etcd, or a cluster of them, until it is killed.
   --data-dir DIR       where all that happens is written down, so that the data outlive
                        the process; without it they do not
   --seed N             what ids and tokens follow from
+  --orders             take orders from standard input, a line each, until its end:
+                       stop N, start N, pause N, resume N: one member, counted from 0;
+                       join PEER-URL IP:PORT NAME: a member that was added.
+                       Each is answered by a line, which begins with error: if it failed
 
 All options may be written --name value or --name=value. Of etcd's flags those about clients,
-data, tokens, limits and election timeouts count, and those about names, peers and files are
-accepted.";
+data, tokens, limits and election timeouts count, those about names and addresses are what the
+list of members tells, and those about files are accepted. A cluster is one process: --members.";
 
 /// What to do.
 #[derive(Debug)]
@@ -42,10 +46,7 @@ pub(crate) enum Command {
 
 /// etcd's flags that change nothing here.
 const IGNORED: &[&str] = &[
-    "--name",
-    "--advertise-client-urls",
     "--listen-peer-urls",
-    "--initial-advertise-peer-urls",
     "--initial-cluster",
     "--initial-cluster-token",
     "--initial-cluster-state",
@@ -58,6 +59,8 @@ const IGNORED: &[&str] = &[
 
 /// The one of them that has no value.
 const NO_VALUE: &str = "--unsafe-no-fsync";
+
+const ORDERS: &str = "--orders";
 
 /// What the arguments ask for; `version` is what the environment says.
 pub(crate) fn parse(arguments: Vec<String>, version: Option<&str>) -> Result<Command, String> {
@@ -73,13 +76,17 @@ pub(crate) fn parse(arguments: Vec<String>, version: Option<&str>) -> Result<Com
         Some(other) => return Err(format!("there is no command {other}; try --help")),
     }
     let mut pairs = Vec::new();
-    let mut says_version = false;
+    let (mut says_version, mut takes_orders) = (false, false);
     while let Some(argument) = arguments.next() {
         if is_etcd && argument == "--version" {
             says_version = true;
             continue;
         }
         if argument == NO_VALUE {
+            continue;
+        }
+        if argument == ORDERS {
+            takes_orders = true;
             continue;
         }
         let (name, value) = match argument.split_once('=') {
@@ -103,6 +110,7 @@ pub(crate) fn parse(arguments: Vec<String>, version: Option<&str>) -> Result<Com
     setup.commit_latency = Duration::ZERO;
     setup.keep_log = false;
     let mut options = Options::new(setup);
+    options.takes_orders = takes_orders;
     for (name, value) in &pairs {
         set(&mut options, name, value)?;
     }
@@ -130,8 +138,30 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), String> {
                 return Err(format!("--members is from 1 to 9, not {value}"));
             }
         }
+        "--name" => place(setup).name = value.to_owned(),
+        "--initial-advertise-peer-urls" => {
+            place(setup).peer_url = value.to_owned();
+        }
+        "--advertise-client-urls" => place(setup).client_url = value.to_owned(),
+        "--host-whitelist" => {
+            options.front = options.front.clone().with_hosts(value.split(','));
+        }
+        "--enable-grpc-gateway" => options.front.has_gateway = read(name, value)?,
         "--data-dir" => options.data_dir = Some(value.into()),
         "--seed" => options.seed = Some(read(name, value)?),
+        "--auth-token" => {
+            let mut parts = value.split(',');
+            setup.signs_tokens = match parts.next() {
+                Some("jwt") => true,
+                Some("simple") => false,
+                _ => return Err(format!("{name} is simple or jwt, not {value}")),
+            };
+            // The key and the method are not needed: nobody checks a signature.
+            if let Some(ttl) = parts.find_map(|part| part.strip_prefix("ttl=")) {
+                let ttl = parse_duration(ttl).ok_or_else(|| format!("{name} cannot be {value}"))?;
+                setup.token_ttl = ttl;
+            }
+        }
         "--auth-token-ttl" => setup.token_ttl = Duration::from_secs(read(name, value)?),
         "--quota-backend-bytes" => setup.quota_bytes = read(name, value)?,
         "--max-request-bytes" => setup.max_request_bytes = read(name, value)?,
@@ -143,6 +173,26 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), String> {
         _ => return Err(format!("there is no option {name}; try --help")),
     }
     Ok(())
+}
+
+/// A number of seconds, minutes or hours, such as `10m`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let number: u32 = text.get(..text.len().checked_sub(1)?)?.parse().ok()?;
+    let unit = match text.as_bytes().last()? {
+        b's' => 1,
+        b'm' => 60,
+        b'h' => 3_600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(unit) * number)
+}
+
+/// The place of the one member that etcd's flags are about.
+fn place(setup: &mut Setup) -> &mut Place {
+    if setup.places.is_empty() {
+        setup.places.push(Place::new("default", "", ""));
+    }
+    &mut setup.places[0]
 }
 
 fn parse_version(text: &str) -> Result<Version, String> {
@@ -190,6 +240,16 @@ mod tests {
         assert_eq!(options.listen, ["127.0.0.1:5".parse().unwrap()]);
         assert_eq!(options.setup.token_ttl, Duration::from_secs(2));
         assert_eq!(options.setup.max_txn_ops, 4);
+        let place = &options.setup.places[0];
+        assert_eq!((&*place.name, &*place.client_url), ("n", ""));
+        let options = served(
+            "--auth-token=jwt,sign-method=HS256,ttl=10m --enable-grpc-gateway=false \
+             --host-whitelist=a,b --advertise-client-urls=http://a:1",
+        );
+        assert!(options.setup.signs_tokens && !options.front.has_gateway);
+        assert_eq!(options.setup.token_ttl, Duration::from_secs(600));
+        assert_eq!(options.front.hosts, ["a", "b"]);
+        assert_eq!(options.setup.places[0].client_url, "http://a:1");
         let Ok(Command::Say(text)) = parsed("--unsafe-no-fsync --version") else {
             panic!("a version")
         };
@@ -202,6 +262,8 @@ mod tests {
             ("serve --lisen x", "there is no option --lisen"),
             ("serve --listen x", "--listen cannot be x"),
             ("serve --members 0", "--members is from 1 to 9"),
+            ("serve --auth-token=jwt,ttl=soon", "--auth-token cannot be"),
+            ("serve --auth-token=none", "--auth-token is simple or jwt"),
             ("serve --seed", "--seed needs a value"),
             ("serve --version three", "three is no version"),
             ("server", "there is no command server"),

@@ -127,8 +127,17 @@ impl AuthStore {
         if self.user(name, Known::AuthFailed)?.password.is_none() {
             return Err(known(Known::AuthFailed));
         }
-        let token = format!("{}.{}", login.prefix, login.index);
-        tokens.assign(now, token.clone(), name);
+        let token = match tokens.are_signed() {
+            true => {
+                let drawn = format!("{}.{}", login.prefix, login.index);
+                tokens.sign(now, &drawn, name, self.revision)
+            }
+            false => {
+                let token = format!("{}.{}", login.prefix, login.index);
+                tokens.assign(now, token.clone(), name);
+                token
+            }
+        };
         let mut response = AuthenticateResponse::default();
         response.token = token;
         Ok(response.into())

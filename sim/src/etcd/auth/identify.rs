@@ -72,11 +72,11 @@ impl AuthStore {
         let Some(token) = token else {
             return Ok(AuthInfo::default());
         };
-        let user = tokens.user(now, token.trim_end()).ok_or(Unknown)?;
-        Ok(AuthInfo {
-            user: user.to_owned(),
-            revision: self.revision,
-        })
+        let token = token.trim_end();
+        let user = tokens.user(now, token).ok_or(Unknown)?.to_owned();
+        // A signed one may be older than what its user may do now.
+        let revision = tokens.revision(token).unwrap_or(self.revision);
+        Ok(AuthInfo { user, revision })
     }
 
     /// Whether the token of this request is looked at.

@@ -11,6 +11,7 @@ mod identify;
 mod permit;
 mod ranges;
 mod rules;
+mod signed;
 mod tokens;
 
 use std::collections::BTreeMap;
@@ -84,7 +85,7 @@ impl User {
 pub struct AuthInfo {
     /// The user's name, empty for nobody.
     pub user: String,
-    /// The revision of the store when the token was looked up, 0 for nobody.
+    /// The revision of the store when the token was looked up, or made if it is signed; 0 for nobody.
     pub revision: u64,
 }
 

@@ -1,13 +1,15 @@
-//! The simple tokens one member knows.
+//! The tokens one member knows, simple or signed.
 //!
 //! Each member makes them when it applies a login, so all members have the same ones, but each counts
-//! their idle time by its own uses, and forgets all of them when it stops (gateway.md 13).
+//! their idle time by its own uses, and forgets all of them when it stops (gateway.md 13). Signed ones
+//! are known by themselves: they live their time on every member, whatever happens.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use etcd_core::Instant;
 
+use super::signed;
 use crate::Rng;
 
 /// The tokens of a member.
@@ -29,6 +31,7 @@ use crate::Rng;
 #[derive(Clone, Debug)]
 pub struct Tokens {
     ttl: Duration,
+    signs: bool,
     known: BTreeMap<String, Token>,
 }
 
@@ -36,6 +39,8 @@ pub struct Tokens {
 struct Token {
     user: String,
     ends: Instant,
+    /// At which revision of users and roles it was made, if it is signed.
+    revision: Option<u64>,
 }
 
 impl Tokens {
@@ -44,8 +49,23 @@ impl Tokens {
     pub const fn new(ttl: Duration) -> Self {
         Self {
             ttl,
+            signs: false,
             known: BTreeMap::new(),
         }
+    }
+
+    /// The same for signed tokens (`--auth-token=jwt`), which live for `ttl` after they were made.
+    #[must_use]
+    pub const fn signed(ttl: Duration) -> Self {
+        let mut tokens = Self::new(ttl);
+        tokens.signs = true;
+        tokens
+    }
+
+    /// Whether they are signed.
+    #[must_use]
+    pub const fn are_signed(&self) -> bool {
+        self.signs
     }
 
     /// The text before the point of a new token: 16 letters.
@@ -71,27 +91,56 @@ impl Tokens {
         self.known.retain(|_, token| now < token.ends);
         let user = user.to_owned();
         let ends = now + self.ttl;
-        self.known.insert(token, Token { user, ends });
+        let revision = None;
+        self.known.insert(
+            token,
+            Token {
+                user,
+                ends,
+                revision,
+            },
+        );
     }
 
-    /// Whose token this is, if it lives; it does so for another TTL then.
+    /// A login was applied, at this revision of users and roles, and is answered by a signed token;
+    /// `drawn` makes it one of its kind.
+    pub fn sign(&mut self, now: Instant, drawn: &str, user: &str, revision: u64) -> String {
+        let ends = now + self.ttl;
+        let text = signed::text(user, revision, ends.as_nanos() / 1_000_000_000, drawn);
+        self.assign(now, text.clone(), user);
+        if let Some(token) = self.known.get_mut(&text) {
+            token.revision = Some(revision);
+        }
+        text
+    }
+
+    /// The revision that a signed token says.
+    #[must_use]
+    pub fn revision(&self, token: &str) -> Option<u64> {
+        self.known.get(token)?.revision
+    }
+
+    /// Whose token this is, if it lives; a simple one does so for another TTL then.
     pub fn user(&mut self, now: Instant, token: &str) -> Option<&str> {
         let ttl = self.ttl;
         let token = self.known.get_mut(token)?;
         if now >= token.ends {
             return None;
         }
-        token.ends = now + ttl;
+        if token.revision.is_none() {
+            token.ends = now + ttl;
+        }
         Some(&token.user)
     }
 
     /// Forgets the tokens of a user who is no more, or has another password.
     pub fn forget_user(&mut self, user: &str) {
-        self.known.retain(|_, token| token.user != user);
+        let kept = |token: &Token| token.revision.is_some() || token.user != user;
+        self.known.retain(|_, token| kept(token));
     }
 
-    /// Forgets all, as turning auth off and a restart do.
+    /// Forgets all that are not signed, as turning auth off and a restart do.
     pub fn clear(&mut self) {
-        self.known.clear();
+        self.known.retain(|_, token| token.revision.is_some());
     }
 }

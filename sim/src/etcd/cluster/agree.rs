@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use etcd_core::{AlarmRequest, AlarmType, LeaseRevoke, Response};
+use etcd_core::{AlarmRequest, AlarmType, Known, LeaseRevoke, Response};
 
 use super::timers::Event;
 use super::{Cluster, Waiter};
 use crate::etcd::auth::{AuthInfo, Tokens};
 use crate::etcd::log::{Applied, Change};
-use crate::etcd::machine::Entry;
+use crate::etcd::machine::{Entry, fault};
 use crate::etcd::{Fault, Request};
 
 /// A write somebody asked for, before it is agreed on.
@@ -101,6 +101,19 @@ impl Cluster {
             self.nodes[member].proposals.push(proposal);
             return;
         };
+        let hands_over = self
+            .hands_over
+            .as_ref()
+            .filter(|over| self.now < over.until);
+        if hands_over.is_some() && self.leader == Some(leader) {
+            // A leader that is about to hand over takes nothing; who forwarded it is not told.
+            if let Some((_, waiter)) = proposal.by.filter(|_| leader == member) {
+                self.finish(member, waiter, Err(fault(Known::ProposalDropped)));
+            } else if let Some((_, waiter)) = proposal.by {
+                self.mark_proposed(waiter);
+            }
+            return;
+        }
         if let Some((_, waiter)) = proposal.by {
             self.mark_proposed(waiter);
         }
@@ -308,7 +321,9 @@ impl Cluster {
         let node = &mut self.nodes[member];
         let size = node.machine.size();
         let tokens = core::mem::replace(&mut node.machine, self.truth.clone()).tokens;
-        node.machine.tokens = tokens;
+        if !tokens.are_signed() {
+            node.machine.tokens = tokens;
+        }
         node.machine.keep_size(size);
         node.received = self.log.last();
         node.applied = node.received;

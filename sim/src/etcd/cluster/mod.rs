@@ -78,6 +78,8 @@ pub struct Cluster {
     elects: Option<Instant>,
     /// What a leader has that lost its quorum.
     stuck: Vec<Stuck>,
+    /// The leader tries to hand over to one that does not hear of it.
+    hands_over: Option<HandOver>,
     expiry: Expiry,
     timers: Timers,
     pending: BTreeMap<Waiter, Pending>,
@@ -87,6 +89,15 @@ pub struct Cluster {
     /// How many services there ever were, for their names.
     service_count: u64,
     replies: Out,
+}
+
+/// A leader's try to hand over.
+#[derive(Debug)]
+struct HandOver {
+    to: usize,
+    until: Instant,
+    by: usize,
+    waiter: Waiter,
 }
 
 /// Who waits for the outcome of a write or a read.
@@ -115,9 +126,10 @@ impl Cluster {
         for (index, &id) in ids.iter().enumerate() {
             let mut member = Member::default();
             member.id = id;
-            member.name = format!("m{index}");
-            member.peer_urls = vec![format!("http://127.0.0.1:{}", 12_380 + 10 * index)];
-            member.client_urls = vec![client_url(index)];
+            let place = setup.place(index);
+            member.name = place.name;
+            member.peer_urls = vec![place.peer_url];
+            member.client_urls = vec![place.client_url];
             truth.members.insert(member);
         }
         // A new cluster's first entries: its members, an empty one of the leader, its version.
@@ -140,6 +152,7 @@ impl Cluster {
             elected: now,
             elects: None,
             stuck: Vec::new(),
+            hands_over: None,
             expiry: Expiry::default(),
             timers: Timers::default(),
             pending: BTreeMap::new(),
@@ -252,6 +265,14 @@ impl Cluster {
         self.nodes.get(member).map_or(0, |node| node.id)
     }
 
+    /// The id of the member that was added with this peer URL.
+    #[must_use]
+    pub fn member_at(&self, peer_url: &str) -> Option<u64> {
+        let members = self.truth.members.list().into_iter();
+        let mut found = members.filter(|member| member.peer_urls.iter().any(|url| url == peer_url));
+        found.next().map(|member| member.id)
+    }
+
     /// The cluster's id.
     #[must_use]
     pub const fn id(&self) -> u64 {
@@ -332,9 +353,4 @@ impl Cluster {
     fn plan(&mut self, after: Duration, event: Event) {
         self.timers.add(self.now + after, event);
     }
-}
-
-/// Where clients find a member, as the list of members has it. Nobody listens there.
-fn client_url(member: usize) -> String {
-    format!("http://127.0.0.1:{}", 12_379 + 10 * member)
 }

@@ -16,6 +16,8 @@ use crate::etcd::watch::{Hub, Stamp, View};
 pub(super) struct Node {
     pub(super) id: u64,
     pub(super) running: bool,
+    /// When others could reach it again after they could not.
+    pub(super) since: Instant,
     /// Those of the same group reach each other.
     pub(super) group: usize,
     /// Whom it takes for the leader.
@@ -49,6 +51,7 @@ impl Node {
         Self {
             id,
             running: true,
+            since: Instant::ZERO,
             group: 0,
             leader: None,
             term: 0,

@@ -6,11 +6,12 @@
 
 use core::time::Duration;
 
-use etcd_core::Instant;
+use etcd_core::{Instant, MoveLeaderResponse};
 
+use super::Cluster;
 use super::node::Node;
 use super::timers::Event;
-use super::{Cluster, client_url};
+use crate::etcd::Place;
 
 impl Cluster {
     /// Kills a member: who asked it gets no reply any more. It keeps what was agreed on, and loses
@@ -31,6 +32,7 @@ impl Cluster {
         };
         if !node.running && self.truth.members.get(node.id).is_some() {
             node.running = true;
+            node.since = self.now;
             self.reconsider();
         }
     }
@@ -40,7 +42,11 @@ impl Cluster {
         self.run(now);
         for (member, node) in self.nodes.iter_mut().enumerate() {
             let group = groups.iter().position(|group| group.contains(&member));
-            node.group = group.unwrap_or(groups.len() + member);
+            let group = group.unwrap_or(groups.len() + member);
+            if node.group != group {
+                node.group = group;
+                node.since = self.now;
+            }
         }
         self.reconsider();
     }
@@ -49,7 +55,10 @@ impl Cluster {
     pub fn heal(&mut self, now: Instant) {
         self.run(now);
         for node in &mut self.nodes {
-            node.group = 0;
+            if node.group != 0 {
+                node.group = 0;
+                node.since = self.now;
+            }
         }
         self.reconsider();
     }
@@ -64,20 +73,27 @@ impl Cluster {
         }
     }
 
-    /// Starts a member that was added and never ran. Tells its place; none if there is no such member,
-    /// or if it ran before.
+    /// Starts a member that was added and never ran. Tells its number; none if there is no such member,
+    /// or if it ran before. It is called and reached as [`Setup::places`](super::super::Setup::places)
+    /// says.
     pub fn join(&mut self, now: Instant, id: u64) -> Option<usize> {
+        let place = self.setup.place(self.nodes.len());
+        self.join_at(now, id, &place)
+    }
+
+    /// The same for a member that says itself what it is called and where clients find it; its peers
+    /// find it where they were told when it was added.
+    pub fn join_at(&mut self, now: Instant, id: u64, place: &Place) -> Option<usize> {
         self.run(now);
         let known = self.nodes.iter().any(|node| node.id == id);
         if known || self.truth.members.get(id).is_none() {
             return None;
         }
         let member = self.nodes.len();
-        let name = format!("m{member}");
-        let url = [client_url(member)];
-        self.truth.members.publish(id, &name, &url);
+        let url = core::slice::from_ref(&place.client_url);
+        self.truth.members.publish(id, &place.name, url);
         for node in &mut self.nodes {
-            node.machine.members.publish(id, &name, &url);
+            node.machine.members.publish(id, &place.name, url);
         }
         let node = Node::new(id, self.truth.clone(), self.log.last());
         self.nodes.push(node);
@@ -151,12 +167,33 @@ impl Cluster {
             }
         }
         self.spread();
+        self.hand_over_late();
         let some_can_lead = (0..self.nodes.len()).any(|member| self.can_lead(member));
         if self.leader.is_none() && self.elects.is_none() && some_can_lead {
             let timeout = self.setup.election_timeout;
             let due = self.now + self.rng.between(timeout, 2 * timeout);
             self.elects = Some(due);
             self.timers.add(due, Event::Elect);
+        }
+    }
+
+    /// Who is to lead and could not hear of it may do so now, if its leader still tries.
+    fn hand_over_late(&mut self) {
+        let Some(over) = self.hands_over.take() else {
+            return;
+        };
+        if self.leader != Some(over.by) || self.now >= over.until {
+            return;
+        }
+        if self.reaches(over.by, over.to) && self.can_lead(over.to) {
+            self.enthrone(over.to);
+            self.finish(
+                over.by,
+                over.waiter,
+                Ok(MoveLeaderResponse::default().into()),
+            );
+        } else {
+            self.hands_over = Some(over);
         }
     }
 
@@ -182,6 +219,7 @@ impl Cluster {
         node.term = term;
         self.catch_up(member);
         if news {
+            self.end_lost_reads(member);
             self.hand_on_stuck(member);
             self.revoke_remembered(member);
         }
@@ -243,6 +281,7 @@ impl Cluster {
         // Each leader begins with an empty entry of its own, before anything else is done.
         self.nodes[leader].leader = Some(leader);
         self.nodes[leader].term = self.term;
+        self.end_lost_reads(leader);
         self.settle_stuck(leader);
         self.extend_leases();
         self.spread();

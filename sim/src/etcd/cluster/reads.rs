@@ -17,6 +17,8 @@ pub(super) struct Read {
     pub(super) request: Request,
     pub(super) who: AuthInfo,
     pub(super) waiter: Waiter,
+    /// Whether a leader was asked that cannot answer.
+    pub(super) is_lost: bool,
 }
 
 impl Cluster {
@@ -31,7 +33,7 @@ impl Cluster {
     }
 
     /// The leader is asked.
-    pub(super) fn confirm_read(&mut self, member: usize, read: Read) {
+    pub(super) fn confirm_read(&mut self, member: usize, mut read: Read) {
         if !self.nodes[member].running || !self.pending.contains_key(&read.waiter) {
             return;
         }
@@ -45,7 +47,10 @@ impl Cluster {
             }
             // It believes to lead, and does not make sure.
             Some(_) if self.setup.defects.stale_reads => self.answer_read(member, read),
-            _ => self.nodes[member].reads.push(read),
+            _ => {
+                read.is_lost = leader.is_some();
+                self.nodes[member].reads.push(read);
+            }
         }
     }
 
@@ -108,6 +113,18 @@ impl Cluster {
             for read in core::mem::take(&mut self.nodes[member].reads) {
                 self.finish(member, read.waiter, Err(fault(Known::LeaderChanged)));
             }
+        }
+    }
+
+    /// A member has another leader than the one its reads were asked of, and says so; seen on 3.4.23
+    /// and 3.5.1.
+    pub(super) fn end_lost_reads(&mut self, member: usize) {
+        let (lost, others) = core::mem::take(&mut self.nodes[member].reads)
+            .into_iter()
+            .partition::<Vec<_>, _>(|read| read.is_lost);
+        self.nodes[member].reads = others;
+        for read in lost {
+            self.finish(member, read.waiter, Err(fault(Known::LeaderChanged)));
         }
     }
 

@@ -170,6 +170,7 @@ impl Cluster {
             request,
             who,
             waiter,
+            is_lost: false,
         };
         self.read(member, read);
     }
@@ -293,7 +294,13 @@ impl Cluster {
         mut pending: Pending,
         request: Request,
     ) {
+        let revision = self.nodes[member].machine.auth.revision();
         match self.identify(member, pending.token.as_deref(), &request) {
+            // A signed token does not become younger.
+            Ok(who) if who.revision < revision => {
+                let old = self.nodes[member].machine.auth.old_revision();
+                self.finish(member, waiter, Err(old));
+            }
             Ok(who) => {
                 pending.again = Some(request.clone());
                 pending.stage = Stage::Waiting;
@@ -355,11 +362,27 @@ impl Cluster {
         if pending.since < self.elected && self.elected - pending.since < lost {
             return Known::TimeoutDueToLeaderFail;
         }
-        match node.leader {
-            Some(leader) if !self.reaches(pending.member, leader) => {
-                Known::TimeoutDueToConnectionLost
+        let Some(leader) = node.leader else {
+            return Known::Timeout;
+        };
+        // Whom it needed has to have been there all the time.
+        let was_there = |other: usize| {
+            let since = self.nodes[other].since.max(node.since);
+            self.reaches(pending.member, other) && since <= pending.since
+        };
+        let voters = &self.truth.members;
+        let is_voter = |&other: &usize| voters.is_voter(self.nodes[other].id);
+        let is_well = match leader == pending.member {
+            true => {
+                let there = (0..self.nodes.len()).filter(is_voter);
+                there.filter(|&other| was_there(other)).count() >= voters.quorum()
             }
-            _ => Known::Timeout,
+            false => was_there(leader),
+        };
+        if is_well {
+            Known::Timeout
+        } else {
+            Known::TimeoutDueToConnectionLost
         }
     }
 }

@@ -7,7 +7,7 @@ use etcd_core::{
     MoveLeaderResponse, ReadyzResponse, Response, StatusResponse, Version, VersionResponse,
 };
 
-use super::{Cluster, Waiter};
+use super::{Cluster, HandOver, Waiter};
 use crate::etcd::auth::AuthInfo;
 use crate::etcd::machine::{fault, lease_keys};
 use crate::etcd::members::check_urls;
@@ -26,7 +26,7 @@ impl Cluster {
         if let Request::MoveLeader(request) = request {
             let moved = self
                 .permit(member, who, &request.clone().into())
-                .and_then(|()| self.hand_lead_over(member, &request));
+                .and_then(|()| self.hand_lead_over(member, waiter, &request));
             match moved {
                 Ok(true) => self.finish(member, waiter, Ok(MoveLeaderResponse::default().into())),
                 // The other one does not hear of it.
@@ -248,7 +248,12 @@ impl Cluster {
     }
 
     /// Lets another member lead. Tells whether that one heard of it.
-    fn hand_lead_over(&mut self, member: usize, request: &MoveLeader) -> Result<bool, Fault> {
+    fn hand_lead_over(
+        &mut self,
+        member: usize,
+        waiter: Waiter,
+        request: &MoveLeader,
+    ) -> Result<bool, Fault> {
         if self.nodes[member].leader != Some(member) {
             return Err(fault(Known::NotLeader));
         }
@@ -259,12 +264,19 @@ impl Cluster {
             .nodes
             .iter()
             .position(|node| node.id == request.target_id);
-        let target = target.filter(|&target| self.reaches(member, target));
-        let Some(target) = target.filter(|&target| self.can_lead(target)) else {
+        let reached = target.filter(|&target| self.reaches(member, target));
+        let Some(reached) = reached.filter(|&target| self.can_lead(target)) else {
+            // It tries for an election timeout, and proposes nothing meanwhile.
+            self.hands_over = target.map(|to| HandOver {
+                to,
+                until: self.now + self.setup.election_timeout,
+                by: member,
+                waiter,
+            });
             return Ok(false);
         };
-        if target != member {
-            self.enthrone(target);
+        if reached != member {
+            self.enthrone(reached);
         }
         Ok(true)
     }
@@ -279,12 +291,19 @@ impl Cluster {
         match request {
             Request::MemberAdd(add) => {
                 check_urls(&add.peer_urls).map_err(fault)?;
+                if !add.is_learner && !members.may_add_voter() {
+                    return Err(fault(Known::MemberNotEnoughStarted));
+                }
                 let all = self.reached_voters(member) == members.voters().count();
                 if !all {
                     return Err(fault(Known::Unhealthy));
                 }
             }
             Request::MemberRemove(remove) => {
+                let is_learner = members.get(remove.id).is_some_and(|gone| gone.is_learner);
+                if !is_learner && !members.may_remove_voter(remove.id) {
+                    return Err(fault(Known::MemberNotEnoughStarted));
+                }
                 let reached = self.reached_voters(member);
                 let gone = self.nodes.iter().position(|node| node.id == remove.id);
                 let is_up = gone.is_some_and(|gone| self.reaches(member, gone));
