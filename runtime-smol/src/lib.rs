@@ -54,6 +54,7 @@ mod clock;
 mod connect;
 mod driver;
 mod helpers;
+mod lease;
 mod observer;
 mod pages;
 mod record;
@@ -68,6 +69,8 @@ mod watcher;
 
 pub use client::Client;
 pub use driver::Driver;
+pub use lease::Lease;
+pub use lease::LeaseHandle;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
@@ -82,7 +85,8 @@ pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
-    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
-    Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
+    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, LeaseEnd, LeaseEvent, LeasePhase,
+    Limit, Limits, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats,
+    Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
+    recipes::Page,
 };

@@ -52,6 +52,7 @@ mod client;
 mod clock;
 mod helper;
 mod helpers;
+mod lease;
 mod observer;
 mod pages;
 mod pending;
@@ -68,6 +69,8 @@ mod watch_handle;
 mod watcher;
 
 pub use client::Client;
+pub use lease::Lease;
+pub use lease::LeaseHandle;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
@@ -84,7 +87,8 @@ pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
-    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
-    Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
+    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, LeaseEnd, LeaseEvent, LeasePhase,
+    Limit, Limits, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats,
+    Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
+    recipes::Page,
 };

@@ -3,9 +3,11 @@
 //! What they may have done is said by how much of them was sent; whether that allows another attempt, by
 //! `retry`.
 
+use super::table::Owner;
 use super::table::State;
 use crate::buf::Sent;
 use crate::client::Client;
+use crate::client::streams::is_lasting;
 use crate::client::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
@@ -26,8 +28,16 @@ impl Client {
         conn: &Conn,
         reason: &CloseReason,
     ) {
+        let streams = conn.wire.streams();
+        // Renewals are answered in their order, so the first is the one that was refused.
+        let refused = match reason {
+            CloseReason::Status(status) if conn.lane == Lane::Renewals && is_lasting(status) => {
+                streams.first().copied()
+            }
+            _ => None,
+        };
         // The last started first, so that at the queue's front their order is as it was.
-        for stream in conn.wire.streams().into_iter().rev() {
+        for stream in streams.into_iter().rev() {
             let id = CallId::new(stream.0);
             if let CloseReason::Status(status) = reason {
                 if self.call_refused(now, id, conn.endpoint, conn.token, status) {
@@ -39,10 +49,18 @@ impl Client {
                     self.fail_call(id, error);
                     continue;
                 }
+                if refused == Some(stream) {
+                    let error = self.auth.error(status.clone(), status.applied());
+                    self.fail_call(id, error);
+                    continue;
+                }
             }
             let Some(call) = self.calls.table.get_mut(&id) else {
                 continue;
             };
+            if let Some(until) = call.patient_until.take() {
+                self.timers.disarm(until, Timer::Silence(id));
+            }
             let sent = match call.state {
                 State::Asking(_) => {
                     // It costs an attempt, or a server that breaks off would be asked without end.
@@ -51,7 +69,10 @@ impl Client {
                 }
                 _ => conn.wire.sent(stream),
             };
-            call.maybe_applied |= call.class.applied_without_answer(sent) == Applied::Maybe;
+            if call.class.applied_without_answer(sent) == Applied::Maybe {
+                call.maybe_applied = true;
+                call.in_doubt_since.get_or_insert(call.sent_at);
+            }
             #[cfg(feature = "planted")]
             if self.plant_lost_call(id, sent) {
                 continue;
@@ -76,7 +97,9 @@ impl Client {
                 CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
                 reason => Cause::ConnectionLost(reason.clone()),
             };
-            if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts {
+            let is_kept = matches!(call.owner, Owner::Lease(_));
+            let may_go_on = is_kept || call.attempts < self.config.max_attempts;
+            if call.class.may_repeat(sent) && may_go_on {
                 call.state = State::Waiting;
                 call.last_cause = Some(cause);
                 if let (None, Some(within)) = (call.deadline, call.sent_within) {
@@ -92,6 +115,28 @@ impl Client {
                 self.finish_call(id, Err(Error::Unavailable { cause, applied }));
             }
         }
+    }
+
+    /// A call was sent long ago, or its connection does not open. As long as the server answers others
+    /// there it is not given up, since answers come in their order.
+    pub(in crate::client) fn server_is_silent(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.table.get_mut(&id) else {
+            return;
+        };
+        call.patient_until = None;
+        let (State::Sent(conn_id), Some(patience)) = (call.state, call.patience) else {
+            return;
+        };
+        let conn = self.conns.get(&conn_id);
+        let heard = conn
+            .filter(|conn| conn.is_open())
+            .map(|conn| conn.last_used);
+        let until = heard.map_or(call.sent_at, |heard| heard.max(call.sent_at)) + patience;
+        if until > now {
+            call.patient_until = Some(until);
+            return self.timers.arm(until, Timer::Silence(id));
+        }
+        self.conn_lost(now, conn_id, CloseReason::Deadline);
     }
 
     pub(in crate::client) fn call_timed_out(&mut self, now: Instant, id: CallId) {

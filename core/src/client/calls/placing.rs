@@ -126,7 +126,13 @@ impl Client {
             return self.finish_call(id, Err(error));
         }
         call.state = State::Sent(conn_id);
-        call.attempts += 1;
+        call.attempts = call.attempts.saturating_add(1);
+        call.sent_at = now;
+        if let Some(patience) = call.patience {
+            let until = now + patience;
+            call.patient_until = Some(until);
+            self.timers.arm(until, Timer::Silence(id));
+        }
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);
         #[cfg(feature = "planted")]
