@@ -176,17 +176,17 @@ fn l7_g29_a_kept_lease_counts_from_the_attempt_that_may_have_made_it() {
         > lease 10
         connect 1 to a
         > open 1
-        send 1: POST /v3/lease/grant {"ID":"4372227528592078081","TTL":"10"}
+        send 1: POST /v3/lease/grant {"ID":"6548292919311177087","TTL":"10"}
         > wait 1s
         > eof 1
         close 1
         connect 2 to b
         > wait 1s
         > open 2
-        send 2: POST /v3/lease/grant {"ID":"4372227528592078081","TTL":"10"}
+        send 2: POST /v3/lease/grant {"ID":"6548292919311177087","TTL":"10"}
         > wait 1s
         > answer 2 400 {"code":9,"message":"etcdserver: lease already exists"}
-        send 2: POST /v3/lease/timetolive {"ID":"4372227528592078081"}
+        send 2: POST /v3/lease/timetolive {"ID":"6548292919311177087"}
         > answer 2 200 {"ID":"1","TTL":"9","grantedTTL":"10"}
         lease 1: active for 10 s, until 9.99s
         "#,

@@ -1,7 +1,10 @@
 //! Until when a lease certainly lasts, against an exact model (guarantees G23 and G25 to G27): random
 //! answers, losses, silences and sleeps.
 
-#![allow(clippy::unwrap_used, reason = "what is not there is the test's own mistake")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "what is not there is the test's own mistake"
+)]
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;

@@ -20,6 +20,7 @@ use super::event::LeaseEvent;
 use super::event::LeasePhase;
 use super::event::LeaseState;
 use crate::id::CallId;
+use crate::rng::Rng;
 use crate::time::Instant;
 
 /// The least time between two renewals of one lease (rule L-4).
@@ -39,6 +40,8 @@ pub(super) struct Keeper {
     valid_until: Option<Instant>,
     /// When the next renewal is due.
     next: Option<Instant>,
+    /// Spreads its renewals. Its own, so that they do not depend on what else happens in the same moment.
+    rng: Rng,
     /// The request under way, at most one.
     pub(super) call: Option<CallId>,
     /// When it is to be looked at next, as the table of all of them has it.
@@ -51,9 +54,10 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// One of which nothing is known yet; a lease of 0 is one whose id the server chooses.
-    pub(super) const fn new(lease: i64) -> Self {
+    pub(super) const fn new(lease: i64, rng: Rng) -> Self {
         Self {
             lease,
+            rng,
             ttl: 0,
             phase: LeasePhase::Starting,
             sent_at: Instant::ZERO,
@@ -79,9 +83,16 @@ impl Keeper {
         self.phase
     }
 
-    /// The server has chosen its id.
+    /// The id it is going to have is known.
     pub(super) const fn set_lease(&mut self, lease: i64) {
         self.lease = lease;
+    }
+
+    /// It was granted; the server says with which id, where that was left to it.
+    pub(super) const fn handle_granted(&mut self, lease: i64) {
+        if self.lease == 0 {
+            self.lease = lease;
+        }
     }
 
     /// Whether it is renewed now and then.
@@ -92,15 +103,8 @@ impl Keeper {
         )
     }
 
-    /// A request that was sent then, or later, was confirmed with a time to live in seconds; a `third` of
-    /// it, roughly, after the sending the next one is due.
-    pub(super) fn handle_confirmed(
-        &mut self,
-        now: Instant,
-        sent_at: Instant,
-        ttl: i64,
-        third: Duration,
-    ) {
+    /// A request that was sent then, or later, was confirmed with a time to live in seconds.
+    pub(super) fn handle_confirmed(&mut self, now: Instant, sent_at: Instant, ttl: i64) {
         self.call = None;
         let time = seconds(ttl);
         let until = sent_at + (time - time / 1000);
@@ -109,7 +113,7 @@ impl Keeper {
         self.ttl = ttl;
         self.sent_at = self.sent_at.max(sent_at);
         self.valid_until = Some(until);
-        self.next = Some(self.sent_at + third.max(LEAST));
+        self.next = Some(self.sent_at + self.rng.jitter(time / 3).max(LEAST));
         self.phase = LeasePhase::Active;
         self.tell(LeaseEvent::Active {
             ttl,

@@ -41,6 +41,7 @@ use crate::error::Known;
 use crate::error::Limit;
 use crate::id::CallId;
 use crate::id::KeepAliveId;
+use crate::rng::Rng;
 use crate::time::Instant;
 
 /// Every lease that is kept alive.
@@ -141,7 +142,7 @@ impl Client {
     /// ```
     pub fn lease(&mut self, now: Instant, grant: LeaseGrant) -> KeepAliveId {
         let asked = grant.id;
-        let id = self.add_keeper(Keeper::new(asked));
+        let id = self.add_keeper(asked);
         if self.end_keeper_at_start(id) {
             return id;
         }
@@ -177,7 +178,7 @@ impl Client {
         reason = "it is given away with the command, as with calls"
     )]
     pub fn keep_alive(&mut self, now: Instant, lease: KeepAlive) -> KeepAliveId {
-        let id = self.add_keeper(Keeper::new(lease.lease));
+        let id = self.add_keeper(lease.lease);
         if self.end_keeper_at_start(id) {
             return id;
         }
@@ -294,7 +295,8 @@ impl Client {
         Some(self.leases.table.get(&lease)?.state(now))
     }
 
-    fn add_keeper(&mut self, keeper: Keeper) -> KeepAliveId {
+    fn add_keeper(&mut self, lease: i64) -> KeepAliveId {
+        let keeper = Keeper::new(lease, Rng::new(self.ids.next_u64()));
         let id = KeepAliveId::new(self.next_lease);
         self.next_lease += 1;
         self.leases.table.insert(id, keeper);
@@ -339,10 +341,7 @@ impl Client {
 
     /// A request of a lease was confirmed that was sent then, or later.
     fn confirm_lease(&mut self, now: Instant, id: KeepAliveId, sent_at: Instant, ttl: i64) {
-        let third = self.rng.jitter(seconds(ttl) / 3);
-        self.with_keeper(id, |keeper| {
-            keeper.handle_confirmed(now, sent_at, ttl, third);
-        });
+        self.with_keeper(id, |keeper| keeper.handle_confirmed(now, sent_at, ttl));
     }
 
     /// Puts a renewal in line.
@@ -399,7 +398,7 @@ impl Client {
         let (id, sent_at) = (answer.kept, answer.sent_at);
         match answer.result {
             Ok(Response::LeaseGrant(granted)) => {
-                self.with_keeper(id, |keeper| keeper.set_lease(granted.id));
+                self.with_keeper(id, |keeper| keeper.handle_granted(granted.id));
                 self.confirm_lease(now, id, sent_at, granted.ttl);
             }
             Ok(Response::LeaseKeepAlive(renewed)) => {
