@@ -97,9 +97,10 @@ impl Client {
 /// the client's own clock, [`Lease::remaining`] is the time that is left. A renewal can be confirmed after
 /// [`LeaseEvent::Expired`]: what is only valid together with the lease must stop at `Expired` all the same.
 ///
-/// The clock is the system's monotonic one, which stands still on Linux and macOS while the machine is
-/// suspended, and no program sees its own virtual machine paused: after a sleep a lease may have
-/// ended while its time here is not over.
+/// On Linux the client's clock goes on while the machine is suspended: at the first look after it
+/// [`Lease::remaining`] is right, and the event comes with whatever wakes the client next. On macOS it stands
+/// still, and no clock knows that a virtual machine was paused: then a lease may be gone while its
+/// time here is not over, until the next renewal tells.
 ///
 /// ```no_run
 /// # smol::block_on(async {
