@@ -836,3 +836,43 @@ fn a_revoke_that_a_shutdown_interrupts_is_in_doubt() {
         "#,
     );
 }
+
+#[test]
+fn a_lease_is_renewed_with_the_token_of_the_day_and_ends_where_there_is_none() {
+    check(
+        r#"
+        > client a user=root password=p
+        > alive 7 ttl=9
+        lease 1: active for 9 s, until 8.991s
+        > until 3300ms
+        at 3.185054487s
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"p"}
+        > answer 1 200 {"token":"T1"}
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/lease/keepalive (open, with a leader) as T1
+        send 2: {"ID":"7"}
+        > error 2 {"code":16,"message":"etcdserver: invalid auth token"}
+        close 2
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"p"}
+        > answer 1 200 {"token":"T2"}
+        connect 3 to a
+        > open 3
+        send 3: POST /v3/lease/keepalive (open, with a leader) as T2
+        send 3: {"ID":"7"}
+        > frame 3 {"ID":"7","TTL":"9"}
+        lease 1: active for 9 s, until 12.291s
+        > until 6600ms
+        at 6.581973866s
+        send 3: {"ID":"7"}
+        > error 3 {"code":16,"message":"etcdserver: invalid auth token"}
+        close 3
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"p"}
+        > wait 1100ms
+        > deny 1 authentication failed, invalid user ID or password
+        lease 1: end: credentials were refused: etcdserver: authentication failed, invalid user ID or password (InvalidArgument)
+        "#,
+    );
+}

@@ -45,8 +45,8 @@
 //! Dropping a call's future cancels the call; a write canceled so may have happened. That is why there
 //! is no `start` as in `etcd-std`: a call in a [`smol::Task`] is the same. Dropping a
 //! [`Watcher`] cancels its watch, and the same holds for a [`Snapshot`] and an [`Observer`]; dropping a
-//! [`Lease`] releases it. Dropping
-//! the last [`Client`] and the last of these closes the sockets and ends the driver.
+//! [`Lease`] releases it. Dropping the last [`Client`] and the last of these closes the sockets and ends
+//! the driver.
 
 mod answer;
 mod calls;

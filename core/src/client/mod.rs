@@ -19,7 +19,8 @@
 //!
 //! The client knows endpoints, connections, deadlines, attempts and positions; it knows no byte
 //! format. `calls` holds unary calls and renewals, `watch` the watches, `streams` snapshots and
-//! observations, `lease` the leases that are kept alive, `conns` the connections all of them run on, `auth` the tokens they carry.
+//! observations, `lease` the leases that are kept alive, `conns` the connections all of them run on,
+//! `auth` the tokens they carry.
 
 mod auth;
 mod calls;

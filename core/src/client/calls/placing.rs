@@ -130,7 +130,9 @@ impl Client {
         call.sent_at = now;
         if let Some(patience) = call.patience {
             let until = now + patience;
-            call.patient_until = Some(until);
+            if let Some(before) = call.patient_until.replace(until) {
+                self.timers.disarm(before, Timer::Silence(id));
+            }
             self.timers.arm(until, Timer::Silence(id));
         }
         self.stats.requests += 1;
