@@ -91,4 +91,16 @@ ids! {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     StreamId, "stream ";
+    /// One lease that is kept alive, from the command to the one end. Not the lease's own id, which is
+    /// the server's name for it.
+    ///
+    /// ```
+    /// use etcd_core::{Client, Config, Instant, LeaseGrant};
+    ///
+    /// let mut client = Client::new(Config::new(["http://127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let kept = client.lease(Instant::ZERO, LeaseGrant::new(10));
+    /// assert_eq!(kept.get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    KeepAliveId, "lease ";
 }

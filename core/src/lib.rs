@@ -44,15 +44,16 @@ pub use http;
 
 pub use api::*;
 pub use client::{
-    Balance, CallOptions, Client, Config, Credentials, Endpoint, Event, Limits, Output, Stats,
-    StreamEnd, StreamEvent, WatchBatch, WatchEnd, WatchEvent,
+    Balance, CallOptions, Client, Config, Credentials, Endpoint, Event, KeepAlive, LeaseEnd,
+    LeaseEvent, LeasePhase, LeaseState, Limits, Output, Stats, StreamEnd, StreamEvent, WatchBatch,
+    WatchEnd, WatchEvent,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,
     JsonError, Known, Limit, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault,
     Status, Version, VersionError,
 };
-pub use id::{CallId, ConnId, StreamId, WatchId};
+pub use id::{CallId, ConnId, KeepAliveId, StreamId, WatchId};
 #[cfg(feature = "planted")]
 pub use planted::Planted;
 pub use time::Instant;

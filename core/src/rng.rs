@@ -24,6 +24,16 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// An id from 1 to the largest, each as likely.
+    pub(crate) fn id(&mut self) -> i64 {
+        loop {
+            // 63 bits, so that it is positive.
+            if let Ok(id @ 1..) = i64::try_from(self.next_u64() >> 1) {
+                return id;
+            }
+        }
+    }
+
     /// A time from nothing to just under `span`, each as likely.
     pub(crate) fn below(&mut self, span: Duration) -> Duration {
         let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
@@ -64,6 +74,18 @@ mod tests {
         assert_eq!(rng.below(Duration::ZERO), Duration::ZERO);
         assert!((0..100).all(|_| rng.below(Duration::from_nanos(3)).as_nanos() < 3));
         let _ = rng.below(Duration::MAX);
+    }
+
+    #[test]
+    fn ids_are_positive_and_use_all_bits() {
+        let mut rng = Rng::new(7);
+        let (mut all, mut any) = (i64::MAX, 0);
+        for _ in 0..1000 {
+            let id = rng.id();
+            assert!(id > 0);
+            (all, any) = (all & id, any | id);
+        }
+        assert_eq!((all, any), (0, i64::MAX));
     }
 
     #[test]

@@ -78,8 +78,8 @@ fn a3_every_request_but_the_login_carries_the_token() {
         send 1: GET /version as T1
         > answer 1 200 {"etcdserver":"3.5.16"}
         send 3: {"progress_request":{}}
-        > grant
-        send 1: POST /v3/lease/grant {"TTL":"10"} as T1
+        > grant id=7
+        send 1: POST /v3/lease/grant {"ID":"7","TTL":"10"} as T1
         > answer 1 200 {"ID":"7","TTL":"10"}
         call 4: LeaseGrant
         > put k v at=elsewhere

@@ -299,7 +299,7 @@ fn g43_a_server_that_is_answering_is_not_silent() {
         send 1: POST /v3/kv/range {"key":"k"}
         > wait 1900ms
         > raw 1 HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{
-        > wait 2s
+        > wait 1900ms
         > raw 1 }
         call 1: Range
         "#,

@@ -18,6 +18,10 @@ use etcd_core::ConnId;
 use etcd_core::Credentials;
 use etcd_core::Event;
 use etcd_core::Instant;
+use etcd_core::KeepAlive;
+use etcd_core::KeepAliveId;
+use etcd_core::LeaseEvent;
+use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
@@ -53,6 +57,13 @@ enum Step {
         pinned: bool,
     },
     Observe,
+    Lease,
+    KeepAlive {
+        ttl: Option<u8>,
+    },
+    Release(u8),
+    Revoke(u8),
+    Look(u8),
     CancelCall(u8),
     CancelWatch(u8),
     CancelStream(u8),
@@ -85,6 +96,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => proptest::option::of(1..40_u8).prop_map(|from| Watch { from }),
         1 => any::<bool>().prop_map(|pinned| Snapshot { pinned }),
         1 => Just(Observe),
+        1 => Just(Lease),
+        1 => proptest::option::of(0..9_u8).prop_map(|ttl| KeepAlive { ttl }),
+        1 => any::<u8>().prop_map(Release),
+        1 => any::<u8>().prop_map(Revoke),
+        2 => any::<u8>().prop_map(Look),
         1 => any::<u8>().prop_map(CancelCall),
         1 => any::<u8>().prop_map(CancelWatch),
         1 => any::<u8>().prop_map(CancelStream),
@@ -134,6 +150,11 @@ enum Input {
     Watch(i64),
     Snapshot(bool),
     Observe,
+    Lease,
+    KeepAlive(Option<u8>),
+    Release(KeepAliveId),
+    Revoke(KeepAliveId),
+    Look(KeepAliveId),
     CancelCall(CallId),
     CancelWatch(WatchId),
     CancelStream(StreamId),
@@ -162,6 +183,7 @@ fn config(seed: u64) -> Config {
     config.limits.calls = 20;
     config.limits.watches = 10;
     config.limits.streams = 4;
+    config.limits.leases = 4;
     config.limits.connections = 8;
     config.limits.stream_buffer_bytes = 1500;
     config.snapshot_idle_timeout = Duration::from_secs(3);
@@ -182,6 +204,7 @@ struct Run {
     given: Vec<String>,
     watched: BTreeMap<WatchId, Vec<WatchEvent>>,
     streamed: BTreeMap<StreamId, Vec<StreamEvent>>,
+    leased: BTreeMap<KeepAliveId, Vec<LeaseEvent>>,
 }
 
 impl Run {
@@ -193,6 +216,7 @@ impl Run {
             given: Vec::new(),
             watched: BTreeMap::new(),
             streamed: BTreeMap::new(),
+            leased: BTreeMap::new(),
         }
     }
 
@@ -228,6 +252,27 @@ impl Run {
             Input::Observe => {
                 let stream = client.observe(now, Observe::new("el"));
                 self.streamed.insert(stream, Vec::new());
+            }
+            Input::Lease => {
+                let lease = client.lease(now, LeaseGrant::new(4));
+                self.leased.insert(lease, Vec::new());
+            }
+            Input::KeepAlive(ttl) => {
+                let asked = KeepAlive::new(9);
+                let asked = match ttl {
+                    Some(ttl) => asked.with_ttl((*ttl).into(), now),
+                    None => asked,
+                };
+                let lease = client.keep_alive(now, asked);
+                self.leased.insert(lease, Vec::new());
+            }
+            Input::Release(lease) => client.release_lease(now, *lease),
+            Input::Revoke(lease) => client.revoke_lease(now, *lease),
+            Input::Look(lease) => {
+                while let Some(event) = client.poll_lease(*lease) {
+                    self.given.push(format!("{lease:?} {event:?}"));
+                    self.leased.entry(*lease).or_default().push(event);
+                }
             }
             Input::CancelStream(stream) => client.cancel_stream(now, *stream),
             Input::ReadStream(stream, most) => {
@@ -333,6 +378,9 @@ impl Play {
         for stream in self.streams() {
             self.input(Input::ReadStream(stream, u8::MAX));
         }
+        for lease in self.leases() {
+            self.input(Input::Look(lease));
+        }
         assert_eq!(
             self.run.client.poll_timeout(),
             None,
@@ -350,6 +398,16 @@ impl Play {
             assert_eq!(ends.count(), 1, "law 6: {watch:?} {events:?}");
             assert!(
                 matches!(events.last(), Some(WatchEvent::End(_))),
+                "{events:?}"
+            );
+        }
+        for (lease, events) in &self.run.leased {
+            let ends = events
+                .iter()
+                .filter(|event| matches!(event, LeaseEvent::End(_)));
+            assert_eq!(ends.count(), 1, "law 6: {lease:?} {events:?}");
+            assert!(
+                matches!(events.last(), Some(LeaseEvent::End(_))),
                 "{events:?}"
             );
         }
@@ -391,6 +449,15 @@ impl Play {
 
     fn streams(&self) -> Vec<StreamId> {
         self.run.streamed.keys().copied().collect()
+    }
+
+    fn leases(&self) -> Vec<KeepAliveId> {
+        self.run.leased.keys().copied().collect()
+    }
+
+    fn lease(&self, pick: u8) -> Option<KeepAliveId> {
+        let leases = self.leases();
+        leases.get(usize::from(pick) % leases.len().max(1)).copied()
     }
 
     fn stream(&self, pick: u8) -> Option<StreamId> {
@@ -489,6 +556,11 @@ impl Play {
             }
             Step::Snapshot { pinned } => Some(Input::Snapshot(*pinned)),
             Step::Observe => Some(Input::Observe),
+            Step::Lease => Some(Input::Lease),
+            Step::KeepAlive { ttl } => Some(Input::KeepAlive(*ttl)),
+            Step::Release(pick) => self.lease(*pick).map(Input::Release),
+            Step::Revoke(pick) => self.lease(*pick).map(Input::Revoke),
+            Step::Look(pick) => self.lease(*pick).map(Input::Look),
             Step::CancelStream(pick) => self.stream(*pick).map(Input::CancelStream),
             Step::ReadStream(pick, most) => self
                 .stream(*pick)
@@ -585,6 +657,9 @@ impl Play {
             }
             for stream in self.streams() {
                 self.input(Input::ReadStream(stream, 20));
+            }
+            for lease in self.leases() {
+                self.input(Input::Look(lease));
             }
         }
     }

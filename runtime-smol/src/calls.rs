@@ -136,7 +136,7 @@ impl Client {
         self.call(Compact::new(revision)).await
     }
 
-    /// Grants a lease that lives for `ttl_seconds` unless it is kept alive.
+    /// Grants a lease that lives for `ttl_seconds` unless it is renewed. [`Client::lease`] renews it, too.
     ///
     /// # Errors
     ///

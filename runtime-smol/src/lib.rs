@@ -44,8 +44,9 @@
 //!
 //! Dropping a call's future cancels the call; a write canceled so may have happened. That is why there
 //! is no `start` as in `etcd-std`: a call in a [`smol::Task`] is the same. Dropping a
-//! [`Watcher`] cancels its watch, and the same holds for a [`Snapshot`] and an [`Observer`]. Dropping
-//! the last [`Client`] and the last of these closes the sockets and ends the driver.
+//! [`Watcher`] cancels its watch, and the same holds for a [`Snapshot`] and an [`Observer`]; dropping a
+//! [`Lease`] releases it. Dropping the last [`Client`] and the last of these closes the sockets and ends
+//! the driver.
 
 mod answer;
 mod calls;
@@ -54,6 +55,7 @@ mod clock;
 mod connect;
 mod driver;
 mod helpers;
+mod lease;
 mod observer;
 mod pages;
 mod record;
@@ -68,6 +70,8 @@ mod watcher;
 
 pub use client::Client;
 pub use driver::Driver;
+pub use lease::Lease;
+pub use lease::LeaseHandle;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
@@ -82,7 +86,8 @@ pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
-    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
-    Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
+    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, LeaseEnd, LeaseEvent, LeasePhase,
+    Limit, Limits, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats,
+    Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
+    recipes::Page,
 };

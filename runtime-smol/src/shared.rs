@@ -22,6 +22,7 @@ use etcd_core::Endpoint;
 use etcd_core::Error;
 use etcd_core::Event;
 use etcd_core::Instant;
+use etcd_core::KeepAliveId;
 use etcd_core::NetError;
 use etcd_core::Output;
 use etcd_core::Response;
@@ -57,6 +58,7 @@ impl Shared {
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
             streams: BTreeMap::new(),
+            leases: BTreeMap::new(),
             armed: None,
             after: After::default(),
         };
@@ -114,6 +116,8 @@ pub(crate) struct State {
     pub(crate) watches: BTreeMap<WatchId, Option<Waker>>,
     /// The same for snapshots and observations.
     pub(crate) streams: BTreeMap<StreamId, Option<Waker>>,
+    /// The same for leases that are kept alive.
+    pub(crate) leases: BTreeMap<KeepAliveId, Option<Waker>>,
     /// When the driver's timer goes off.
     pub(crate) armed: Option<Instant>,
     after: After,
@@ -150,6 +154,11 @@ impl State {
                     let waiting = self.streams.get_mut(&stream).and_then(Option::take);
                     self.after.wakers.extend(waiting);
                 }
+                Output::Event(Event::Lease(lease)) => match self.leases.get_mut(&lease) {
+                    Some(waiting) => self.after.wakers.extend(waiting.take()),
+                    // Nobody wants it; so the core may forget it.
+                    None => while self.core.poll_lease(lease).is_some() {},
+                },
                 // Core and driver are of one version; there are no other events.
                 Output::Event(_) => {}
             }
@@ -239,6 +248,16 @@ impl State {
         self.core.cancel_stream(now, stream);
         // What it still had to deliver, its end included, is of no use to anybody.
         while self.core.poll_stream(stream).is_some() {}
+    }
+
+    /// Nobody wants this lease any more: it is left to its time.
+    pub(crate) fn forget_lease(&mut self, lease: KeepAliveId, now: Instant) {
+        let waker = self.leases.remove(&lease).flatten();
+        self.after.dropped.extend(waker);
+        self.core.release_lease(now, lease);
+        // What it still had to tell, its end included, is of no use to anybody. One that is being
+        // revoked has no end yet; the core keeps it until it has.
+        while self.core.poll_lease(lease).is_some() {}
     }
 
     fn flush(&mut self, conn: ConnId, now: Instant) {

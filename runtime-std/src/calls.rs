@@ -126,7 +126,7 @@ impl Client {
 
 /// Leases.
 impl Client {
-    /// Grants a lease that ends `ttl_seconds` after its last renewal; the server picks its id.
+    /// Grants a lease that ends `ttl_seconds` after its last renewal. [`Client::lease`] renews it, too.
     ///
     /// ```no_run
     /// use etcd_std::{Client, Put};

@@ -23,8 +23,8 @@
 //!
 //! * A call does not leave the thread that makes it: that thread writes the request, waits for the
 //!   sockets and reads the answer. Of several threads that call at once, one reads for all.
-//! * A thread blocked in a [`Watcher`], a [`Snapshot`], an [`Observer`] or a [`Pending`] call does the
-//!   same.
+//! * A thread blocked in a [`Watcher`], a [`Snapshot`], an [`Observer`], a [`Lease`] or a [`Pending`] call
+//!   does the same.
 //! * While no thread is in here and there is any of these, one helper thread (`etcd-std-helper`) looks
 //!   after them. It is started when it is first needed.
 //! * Host names are looked up on threads of their own (`etcd-std-lookup`), which end with the answer.
@@ -35,7 +35,8 @@
 //! [`Client::start`] begins a call and gives back a [`Pending`] one, to be waited for later; its
 //! [`CallHandle`] cancels it from any other thread. [`WatchHandle`] and [`StreamHandle`] do the same for
 //! watches, snapshots and observations. A write canceled so may have happened: [`Error::applied`] says
-//! it. Dropping a [`Pending`] call, a [`Watcher`], a [`Snapshot`] or an [`Observer`] cancels it, too.
+//! it. Dropping a [`Pending`] call, a [`Watcher`], a [`Snapshot`] or an [`Observer`] cancels it, too, and
+//! dropping a [`Lease`] releases it.
 //!
 //! # Recording
 //!
@@ -44,14 +45,15 @@
 //!
 //! # Time
 //!
-//! Deadlines are in [`Config`] and, for one call, in [`CallOptions`]. They are measured by
-//! [`std::time::Instant`], which on Linux and macOS stands still while the machine is suspended.
+//! Deadlines are in [`Config`] and, for one call, in [`CallOptions`]. The clock they are measured by goes on
+//! while the machine is suspended on Linux and Windows, and stands still on macOS.
 
 mod calls;
 mod client;
 mod clock;
 mod helper;
 mod helpers;
+mod lease;
 mod observer;
 mod pages;
 mod pending;
@@ -68,6 +70,8 @@ mod watch_handle;
 mod watcher;
 
 pub use client::Client;
+pub use lease::Lease;
+pub use lease::LeaseHandle;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
@@ -84,7 +88,8 @@ pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
-    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent,
-    Version, VersionError, WatchBatch, WatchEnd, WatchEvent, recipes::Page,
+    Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, LeaseEnd, LeaseEvent, LeasePhase,
+    Limit, Limits, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats,
+    Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
+    recipes::Page,
 };

@@ -47,6 +47,13 @@ impl State {
                 Output::Event(Event::Answered { call, result }) => self.answered(call, result),
                 Output::Event(Event::Watch(watch)) => self.rouse(Key::Watch(watch)),
                 Output::Event(Event::Stream(stream)) => self.rouse(Key::Stream(stream)),
+                Output::Event(Event::Lease(lease)) if self.leases.contains(&lease) => {
+                    self.rouse(Key::Lease(lease));
+                }
+                // Nobody wants it; so the core may forget it.
+                Output::Event(Event::Lease(lease)) => {
+                    while self.core.poll_lease(lease).is_some() {}
+                }
                 // Core and driver are of one version; there are no other events.
                 Output::Event(_) => {}
             }

@@ -8,6 +8,7 @@
 //! Who drives is decided in `roles`; what happens to a socket is in `serve`.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::mem;
 use std::ops::Deref;
 use std::ops::DerefMut;
@@ -25,6 +26,7 @@ use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Error;
 use etcd_core::Instant;
+use etcd_core::KeepAliveId;
 use etcd_core::Response;
 use etcd_core::StreamId;
 use etcd_core::WatchId;
@@ -71,6 +73,8 @@ pub(crate) struct State {
     pub(crate) watches: usize,
     /// Snapshots and observations whose end their owner has not seen.
     pub(crate) streams: usize,
+    /// Leases kept alive whose end their owner has not seen.
+    pub(crate) leases: BTreeSet<KeepAliveId>,
     /// Who drives the sockets.
     pub(crate) leader: Leader,
     /// How often a thread of the user's took the role.
@@ -102,6 +106,8 @@ pub(crate) enum Key {
     Watch(WatchId),
     /// Something from a snapshot or an observation.
     Stream(StreamId),
+    /// Something of a lease that is kept alive.
+    Lease(KeepAliveId),
 }
 
 /// Who drives the sockets: at most one thread.
@@ -163,6 +169,7 @@ impl Shared {
                 unanswered: 0,
                 watches: 0,
                 streams: 0,
+                leases: BTreeSet::new(),
                 leader: Leader::Nobody,
                 tenures: 0,
                 looked: now,
@@ -248,7 +255,7 @@ impl State {
 
     /// Whether the sockets must be looked after although no thread waits for anything.
     pub(crate) fn needs_service(&self) -> bool {
-        let open = self.unanswered + self.watches + self.streams;
+        let open = self.unanswered + self.watches + self.streams + self.leases.len();
         !self.closed && (open > 0 || self.core.poll_timeout().is_some())
     }
 

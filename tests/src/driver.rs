@@ -17,6 +17,8 @@ use etcd_core::DeleteRange;
 use etcd_core::DeleteRangeResponse;
 use etcd_core::Error;
 use etcd_core::IntoBytes;
+use etcd_core::LeaseEvent;
+use etcd_core::LeasePhase;
 use etcd_core::ObserveResponse;
 use etcd_core::Put;
 use etcd_core::PutResponse;
@@ -49,6 +51,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
     /// One observation of this driver.
     type Observing: Observing;
 
+    /// One lease this driver keeps alive.
+    type Keeping: Keeping;
+
     /// A client with this configuration; it opens no connection yet.
     fn with_config(config: Config) -> Self;
 
@@ -69,6 +74,12 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Observes an election.
     fn observe(&self, name: &str) -> Self::Observing;
+
+    /// Grants a lease and keeps it alive.
+    fn lease(&self, ttl_seconds: i64) -> Result<Self::Keeping, Error>;
+
+    /// Keeps a lease alive.
+    fn keep_alive(&self, lease: i64) -> Result<Self::Keeping, Error>;
 
     /// Ends every alarm there is; tells which those were.
     fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error>;
@@ -143,6 +154,31 @@ pub trait Observing: Debug + Send + 'static {
     fn cancel(&self);
 }
 
+/// One lease that one of the drivers keeps alive. Dropping it releases the lease.
+pub trait Keeping: Debug + Send + 'static {
+    /// The lease.
+    fn id(&self) -> i64;
+
+    /// How many seconds it lasts without a renewal.
+    fn ttl(&self) -> i64;
+
+    /// What it is in at this moment.
+    fn phase(&self) -> LeasePhase;
+
+    /// For how long it certainly lasts.
+    fn remaining(&self) -> Duration;
+
+    /// What happens next, or an error if nothing happens within `limit`; what comes later is not lost.
+    /// `None` after the end.
+    fn changed_within(&mut self, limit: Duration) -> Result<Option<LeaseEvent>, Elapsed>;
+
+    /// Stops renewing it.
+    fn release(&self);
+
+    /// Ends it now.
+    fn revoke(self) -> Result<(), Error>;
+}
+
 impl Driver for etcd_std::Client {
     const NAME: &'static str = "std";
 
@@ -151,6 +187,8 @@ impl Driver for etcd_std::Client {
     type Snapshotting = etcd_std::Snapshot;
 
     type Observing = etcd_std::Observer;
+
+    type Keeping = etcd_std::Lease;
 
     fn with_config(config: Config) -> Self {
         Self::with_config(config)
@@ -178,6 +216,14 @@ impl Driver for etcd_std::Client {
 
     fn observe(&self, name: &str) -> Self::Observing {
         self.observe(name.to_owned())
+    }
+
+    fn lease(&self, ttl_seconds: i64) -> Result<Self::Keeping, Error> {
+        self.lease(ttl_seconds)
+    }
+
+    fn keep_alive(&self, lease: i64) -> Result<Self::Keeping, Error> {
+        self.keep_alive(lease)
     }
 
     fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error> {
@@ -224,6 +270,8 @@ impl Driver for etcd_smol::Client {
 
     type Observing = etcd_smol::Observer;
 
+    type Keeping = etcd_smol::Lease;
+
     fn with_config(config: Config) -> Self {
         Self::with_config(config)
     }
@@ -251,6 +299,14 @@ impl Driver for etcd_smol::Client {
 
     fn observe(&self, name: &str) -> Self::Observing {
         block_on(self.observe(name.to_owned()))
+    }
+
+    fn lease(&self, ttl_seconds: i64) -> Result<Self::Keeping, Error> {
+        block_on(self.lease(ttl_seconds))
+    }
+
+    fn keep_alive(&self, lease: i64) -> Result<Self::Keeping, Error> {
+        block_on(self.keep_alive(lease))
     }
 
     fn alarm_disarm_all(&self) -> Result<Vec<AlarmMember>, Error> {
@@ -344,5 +400,70 @@ impl Observing for etcd_smol::Observer {
 
     fn cancel(&self) {
         self.cancel();
+    }
+}
+
+impl Keeping for etcd_std::Lease {
+    fn id(&self) -> i64 {
+        self.id()
+    }
+
+    fn ttl(&self) -> i64 {
+        self.ttl()
+    }
+
+    fn phase(&self) -> LeasePhase {
+        self.phase()
+    }
+
+    fn remaining(&self) -> Duration {
+        self.remaining()
+    }
+
+    fn changed_within(&mut self, limit: Duration) -> Result<Option<LeaseEvent>, Elapsed> {
+        self.changed_timeout(limit)
+    }
+
+    fn release(&self) {
+        self.release();
+    }
+
+    fn revoke(self) -> Result<(), Error> {
+        self.revoke()
+    }
+}
+
+impl Keeping for etcd_smol::Lease {
+    fn id(&self) -> i64 {
+        self.id()
+    }
+
+    fn ttl(&self) -> i64 {
+        self.ttl()
+    }
+
+    fn phase(&self) -> LeasePhase {
+        self.phase()
+    }
+
+    fn remaining(&self) -> Duration {
+        self.remaining()
+    }
+
+    fn changed_within(&mut self, limit: Duration) -> Result<Option<LeaseEvent>, Elapsed> {
+        let event = async { Ok(self.changed().await) };
+        let elapsed = async {
+            Timer::after(limit).await;
+            Err(Elapsed)
+        };
+        block_on(future::or(event, elapsed))
+    }
+
+    fn release(&self) {
+        self.release();
+    }
+
+    fn revoke(self) -> Result<(), Error> {
+        block_on(self.revoke())
     }
 }

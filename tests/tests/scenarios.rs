@@ -42,6 +42,8 @@ scenarios! {
         helpers: guarded_writes_tell_what_is_there, pages_are_one_revision;
         lease: a_lease_lives_until_it_is_revoked, a_lease_that_is_not_renewed_expires,
             a_server_tells_how_it_is;
+        kept: a_kept_lease_outlives_its_server, a_kept_lease_that_is_revoked_elsewhere_is_lost,
+            a_kept_lease_expires_in_time_and_may_come_back;
         errors: refusals_are_typed, impossible_requests_are_not_sent, a_silent_server_is_a_timeout,
             a_server_that_is_gone_is_unavailable, reads_outlive_a_restart,
             a_dead_endpoint_is_passed_over, two_clients_do_not_disturb_each_other,

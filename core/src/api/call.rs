@@ -59,6 +59,32 @@ pub trait Call: Serialize {
         self.is_read()
     }
 
+    /// Whether a client shall choose an id for what the call makes, so that it can be repeated: a
+    /// further attempt then recognizes what an earlier one made (rules L-1 and R-3).
+    ///
+    /// ```
+    /// use etcd_core::{Call, LeaseGrant};
+    ///
+    /// assert!(LeaseGrant::new(60).wants_id());
+    /// assert!(!LeaseGrant::new(60).with_id(7).wants_id());
+    /// ```
+    fn wants_id(&self) -> bool {
+        false
+    }
+
+    /// Takes that id, which is positive.
+    ///
+    /// ```
+    /// use etcd_core::{Call, LeaseGrant};
+    ///
+    /// let mut grant = LeaseGrant::new(60);
+    /// grant.set_id(7);
+    /// assert_eq!(grant, LeaseGrant::new(60).with_id(7));
+    /// ```
+    fn set_id(&mut self, id: i64) {
+        let _ = id;
+    }
+
     /// Finds what etcd could only refuse, before anything is sent.
     ///
     /// ```

@@ -12,6 +12,11 @@ const LONGEST_TTL: i64 = 9_000_000_000;
 
 /// Makes a lease.
 ///
+/// Its id is chosen at random by the client when the call is made (rule L-1): then the call can be
+/// repeated where its answer was lost, and the second attempt recognizes the lease of the first. With
+/// an id of one's own ([`LeaseGrant::with_id`]) or of the server's ([`LeaseGrant::with_server_id`]) it
+/// is made once, and a lost answer leaves it in doubt.
+///
 /// ```
 /// let json = serde_json::to_string(&etcd_core::LeaseGrant::new(60))?;
 /// assert_eq!(json, r#"{"TTL":"60"}"#);
@@ -23,8 +28,10 @@ pub struct LeaseGrant {
     /// How many seconds it lasts without a renewal, at most 9,000,000,000. The server raises what is
     /// too short.
     pub ttl: i64,
-    /// The id it shall have, 0 to let the server choose.
+    /// The id it shall have. 0: one at random, by the client where a client makes the call.
     pub id: i64,
+    /// Leaves a random id to the server. No part of etcd's message.
+    pub server_id: bool,
 }
 
 message!(LeaseGrant {
@@ -35,6 +42,14 @@ message!(LeaseGrant {
 call!(LeaseGrant => LeaseGrant(LeaseGrantResponse) {
     fn is_read(&self) -> bool {
         false
+    }
+
+    fn wants_id(&self) -> bool {
+        self.id == 0 && !self.server_id
+    }
+
+    fn set_id(&mut self, id: i64) {
+        self.id = id;
     }
 
     fn check(&self) -> Result<(), Misuse> {
@@ -56,10 +71,14 @@ impl LeaseGrant {
         Self {
             ttl: ttl_seconds,
             id: 0,
+            server_id: false,
         }
     }
 
     /// Chooses the id. The call fails if there is such a lease.
+    ///
+    /// It is not repeated where its answer was lost: that there is such a lease would not show
+    /// whether this call made it.
     ///
     /// ```
     /// assert_eq!(etcd_core::LeaseGrant::new(60).with_id(7).id, 7);
@@ -67,6 +86,21 @@ impl LeaseGrant {
     #[must_use]
     pub const fn with_id(mut self, id: i64) -> Self {
         self.id = id;
+        self
+    }
+
+    /// Lets the server choose the id. Where the answer is lost, nobody knows it, and the lease stays
+    /// until its time is over.
+    ///
+    /// ```
+    /// use etcd_core::{Call, LeaseGrant};
+    ///
+    /// assert!(LeaseGrant::new(60).wants_id());
+    /// assert!(!LeaseGrant::new(60).with_server_id().wants_id());
+    /// ```
+    #[must_use]
+    pub const fn with_server_id(mut self) -> Self {
+        self.server_id = true;
         self
     }
 }
@@ -98,7 +132,8 @@ message!(LeaseGrantResponse {
     "error" => error,
 });
 
-/// Ends a lease and deletes its keys.
+/// Ends a lease and deletes its keys. It is repeated where its answer was lost, and an attempt that then
+/// finds no such lease is the success of an earlier one (rule R-3); its answer has an empty header.
 ///
 /// ```
 /// let json = serde_json::to_string(&etcd_core::LeaseRevoke::new(-7))?;
@@ -119,6 +154,10 @@ message!(LeaseRevoke {
 call!(LeaseRevoke => LeaseRevoke(LeaseRevokeResponse) {
     fn is_read(&self) -> bool {
         false
+    }
+
+    fn is_repeatable(&self) -> bool {
+        true
     }
 });
 

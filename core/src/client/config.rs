@@ -128,6 +128,8 @@ pub struct Limits {
     pub watches: usize,
     /// Snapshots and observations open at the same time, each on a connection of its own. 16.
     pub streams: usize,
+    /// Leases kept alive at the same time. 10,000; all are renewed over one connection.
+    pub leases: usize,
     /// Undelivered bytes of one snapshot or observation; above it the client stops reading its
     /// connection. 1 MiB, some 30 frames of a snapshot.
     pub stream_buffer_bytes: usize,
@@ -274,6 +276,7 @@ impl Default for Limits {
             waits: 64,
             watches: 10_000,
             streams: 16,
+            leases: 10_000,
             stream_buffer_bytes: 1 << 20,
             request_bytes: 16 << 20,
         }

@@ -194,7 +194,11 @@ impl Client {
         let (endpoints, cap) = match conn.lane {
             Lane::Pinned(_) | Lane::PinnedWaits(_) | Lane::Snapshots(Some(_)) => (1, CALLS_CAP),
             Lane::Watches | Lane::Observers => (self.endpoints.configured(), WATCHES_CAP),
-            Lane::Calls | Lane::Waits | Lane::Renewals | Lane::Snapshots(None) => {
+            Lane::Renewals => {
+                let cap = self.leases.longest_wait().unwrap_or(CALLS_CAP);
+                (self.endpoints.configured(), cap.min(CALLS_CAP))
+            }
+            Lane::Calls | Lane::Waits | Lane::Snapshots(None) => {
                 (self.endpoints.configured(), CALLS_CAP)
             }
         };

@@ -3,10 +3,10 @@
 //! A [`Client`] has these kinds of methods:
 //!
 //! * commands of the user: `call`, `watch`, `snapshot`, `observe`, `cancel_*`, `request_progress`,
-//!   `set_credentials`, `shutdown`;
+//!   `lease`, `keep_alive`, `release_lease`, `revoke_lease`, `set_credentials`, `shutdown`;
 //! * `handle_*`: what happened outside, told by the driver;
 //! * `poll_*`: what is to be done, taken by the driver; any number of inputs may go in before;
-//! * getters: `transmit`, `stats`.
+//! * getters: `transmit`, `lease_state`, `stats`.
 //!
 //! All state changes through the first two, all effects come out of the third, and time comes in
 //! with every input. A driver is a loop:
@@ -19,7 +19,8 @@
 //!
 //! The client knows endpoints, connections, deadlines, attempts and positions; it knows no byte
 //! format. `calls` holds unary calls and renewals, `watch` the watches, `streams` snapshots and
-//! observations, `conns` the connections all of them run on, `auth` the tokens they carry.
+//! observations, `lease` the leases that are kept alive, `conns` the connections all of them run on,
+//! `auth` the tokens they carry.
 
 mod auth;
 mod calls;
@@ -27,6 +28,7 @@ mod config;
 mod conns;
 pub(crate) mod endpoint;
 mod evidence;
+mod lease;
 mod options;
 pub(crate) mod output;
 mod pool;
@@ -42,6 +44,7 @@ pub use self::auth::Credentials;
 pub use self::config::{Config, Limits};
 pub use self::endpoint::Balance;
 pub use self::endpoint::Endpoint;
+pub use self::lease::{KeepAlive, LeaseEnd, LeaseEvent, LeasePhase, LeaseState};
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
@@ -50,6 +53,7 @@ use self::auth::Auth;
 use self::calls::Calls;
 use self::endpoint::Endpoints;
 use self::evidence::Evidence;
+use self::lease::Leases;
 use self::pool::Gate;
 use self::streams::Streams;
 use self::timer::Timer;
@@ -103,6 +107,8 @@ pub struct Client {
     config: Config,
     wire: WireConfig,
     rng: Rng,
+    /// Where ids come from, apart from the above: a lease more leaves the waits as they were.
+    ids: Rng,
     endpoints: Endpoints,
     evidence: Evidence,
     /// Every connection, opening ones included.
@@ -112,6 +118,7 @@ pub struct Client {
     calls: Calls,
     watches: Watches,
     streams: Streams,
+    leases: Leases,
     auth: Auth,
     outputs: VecDeque<Output>,
     stats: Stats,
@@ -120,6 +127,7 @@ pub struct Client {
     next_call: u64,
     next_watch: u64,
     next_stream: u64,
+    next_lease: u64,
     is_shut_down: bool,
 }
 
@@ -169,24 +177,27 @@ impl Client {
             config,
             rng,
             evidence: Evidence::default(),
+            ids: Rng::new(!seed.rotate_left(32)),
             conns: BTreeMap::new(),
             gates: BTreeMap::new(),
             timers: Timers::default(),
             calls: Calls::default(),
             watches: Watches::default(),
             streams: Streams::default(),
+            leases: Leases::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
             next_conn: 1,
             next_call: 1,
             next_watch: 1,
             next_stream: 1,
+            next_lease: 1,
             is_shut_down: false,
         }
     }
 
-    /// Ends everything: calls with `Unavailable`, watches, snapshots and observations with
-    /// `Shutdown`, connections are closed.
+    /// Ends everything: calls with `Unavailable`, watches, snapshots, observations and leases that are
+    /// kept alive with `Shutdown`, connections are closed.
     /// Later commands end at once in the same way.
     ///
     /// ```
@@ -202,6 +213,7 @@ impl Client {
     pub fn shutdown(&mut self, now: Instant) {
         let _ = now;
         self.is_shut_down = true;
+        self.shutdown_leases();
         self.shutdown_calls();
         self.shutdown_watches();
         self.shutdown_streams();
@@ -225,6 +237,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_connected(&mut self, now: Instant, conn: ConnId) {
+        self.wake_leases(now);
         self.conn_opened(now, conn);
         self.settle(now);
     }
@@ -246,6 +259,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_connect_failed(&mut self, now: Instant, conn: ConnId, error: NetError) {
+        self.wake_leases(now);
         self.connect_failed(now, conn, error);
         self.settle(now);
     }
@@ -263,6 +277,8 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_received(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) {
+        // Before what has come is looked at (rule L-12).
+        self.wake_leases(now);
         if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
             self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
             open.last_alive = now;
@@ -285,6 +301,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_eof(&mut self, now: Instant, conn: ConnId) {
+        self.wake_leases(now);
         if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
             open.wire.handle_eof();
             self.drain_wire(now, conn);
@@ -329,6 +346,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_closed(&mut self, now: Instant, conn: ConnId, error: NetError) {
+        self.wake_leases(now);
         if self.conns.get(&conn).is_some_and(|conn| !conn.is_open()) {
             return self.handle_connect_failed(now, conn, error);
         }
@@ -352,11 +370,13 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.wake_leases(now);
         while let Some(timer) = self.timers.fire(now) {
             match timer {
                 Timer::Call(call) => self.call_timed_out(now, call),
                 Timer::Again(call) => self.call_rested(now, call),
-                Timer::Attempt(call) => self.attempt_timed_out(now, call),
+                Timer::Silence(call) => self.server_is_silent(now, call),
+                Timer::Lease => self.leases_are_due(),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::Login => self.login_is_due(),
@@ -452,8 +472,9 @@ impl Client {
             self.next_call,
             self.next_watch,
             self.next_stream,
+            self.next_lease,
         ];
-        ids == [1; 4] && !self.is_shut_down
+        ids == [1; 5] && !self.is_shut_down
     }
 
     /// Does what the last input made possible: hands out connections, opens new ones.
@@ -461,6 +482,8 @@ impl Client {
         if self.is_shut_down {
             return;
         }
+        self.finish_lease_calls(now);
+        self.wake_leases(now);
         self.finish_login(now);
         self.probe(now);
         self.place_calls(now);
@@ -470,5 +493,8 @@ impl Client {
         if self.login_started() {
             self.place_calls(now);
         }
+        // Of those that cannot be sent.
+        self.finish_lease_calls(now);
+        self.arm_leases();
     }
 }

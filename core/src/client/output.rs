@@ -12,6 +12,7 @@ use crate::error::Known;
 use crate::error::Status;
 use crate::id::CallId;
 use crate::id::ConnId;
+use crate::id::KeepAliveId;
 use crate::id::StreamId;
 use crate::id::WatchId;
 
@@ -86,6 +87,9 @@ pub enum Event {
     /// A snapshot or an observation that had nothing to deliver has something now: take it from
     /// [`Client::poll_stream`](crate::Client::poll_stream) until that gives `None`.
     Stream(StreamId),
+    /// A lease that is kept alive and had nothing to tell has something now: take it from
+    /// [`Client::poll_lease`](crate::Client::poll_lease) until that gives `None`.
+    Lease(KeepAliveId),
 }
 
 /// What a watch delivers, from [`Client::poll_watch`](crate::Client::poll_watch).

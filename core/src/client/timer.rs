@@ -17,10 +17,12 @@ use crate::time::Instant;
 pub(crate) enum Timer {
     /// A call's deadline.
     Call(CallId),
-    /// A server was silent about a call that another could do.
-    Attempt(CallId),
     /// A call that was refused is made again.
     Again(CallId),
+    /// The server of a call has to have said something.
+    Silence(CallId),
+    /// A lease that is kept alive is to be renewed, or its state changes.
+    Lease,
     /// A connection has to be open.
     Connect(ConnId),
     /// A server has to have confirmed a watch.

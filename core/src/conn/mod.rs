@@ -72,7 +72,7 @@ pub(crate) struct Conn {
     state: State,
     /// When it was opened or a stream of it last ended; meaningful while open.
     pub(crate) last_used: Instant,
-    /// When it was ordered, or bytes last came on it: its server was not known to fail then.
+    /// When it was ordered or opened, or bytes last came on it: its server was not known to fail then.
     pub(crate) last_alive: Instant,
     /// The driver was told of bytes to send, and has not taken all of them since.
     told: bool,
@@ -156,6 +156,7 @@ impl Conn {
         if opening {
             self.state = State::Open { since: now };
             self.last_used = now;
+            self.last_alive = now;
         }
         opening
     }

@@ -408,6 +408,8 @@ pub enum Limit {
     Connections(usize),
     /// Snapshots and observations open at the same time. Raise `Limits::streams`, or cancel some.
     Streams(usize),
+    /// Leases kept alive at the same time. Raise `Limits::leases`, or release some.
+    Leases(usize),
     /// A request's body as it is sent, in bytes. Raise `Limits::request_bytes`, and with it the
     /// server's own `--max-request-bytes`.
     Request(usize),
@@ -429,6 +431,7 @@ impl fmt::Display for Limit {
             Self::Watches(limit) => write!(f, "more than {limit} watches open"),
             Self::Connections(limit) => write!(f, "more than {limit} connections needed at once"),
             Self::Streams(limit) => write!(f, "more than {limit} snapshots and observations open"),
+            Self::Leases(limit) => write!(f, "more than {limit} leases kept alive"),
             Self::Request(limit) => write!(f, "request is larger than {limit} bytes"),
         }
     }

@@ -28,6 +28,7 @@ pub(super) struct Manner {
     pub(super) is_read: bool,
     pub(super) is_repeatable: bool,
     pub(super) waits: bool,
+    pub(super) wants_id: bool,
 }
 
 impl Manner {
@@ -36,6 +37,7 @@ impl Manner {
             is_read: call.is_read(),
             is_repeatable: call.is_repeatable(),
             waits: call.waits(),
+            wants_id: call.wants_id(),
         }
     }
 }
@@ -187,6 +189,15 @@ impl<C: Call> Call for As<C> {
 
     fn is_repeatable(&self) -> bool {
         self.manner.is_repeatable
+    }
+
+    fn wants_id(&self) -> bool {
+        self.manner.wants_id
+    }
+
+    fn set_id(&mut self, id: i64) {
+        self.call.set_id(id);
+        self.json = self.call.to_json();
     }
 
     fn check(&self) -> Result<(), Misuse> {

@@ -12,6 +12,8 @@ use crate::api::WatchResponse;
 use crate::client::CallOptions;
 use crate::client::Endpoint;
 use crate::client::Event;
+use crate::client::KeepAlive;
+use crate::client::LeaseEvent;
 use crate::client::Output;
 use crate::client::StreamEnd;
 use crate::client::StreamEvent;
@@ -21,6 +23,7 @@ use crate::error::NetError;
 use crate::error::NetErrorKind;
 use crate::error::SnapshotFault;
 use crate::id::ConnId;
+use crate::id::KeepAliveId;
 use crate::id::StreamId;
 use crate::id::WatchId;
 use crate::time::Instant;
@@ -44,6 +47,7 @@ pub(super) fn manner(manner: Option<Manner>, options: &CallOptions) -> String {
         (manner.is_read, "read"),
         (manner.is_repeatable, "repeatable"),
         (manner.waits, "waits"),
+        (manner.wants_id, "wants_id"),
     ] {
         if is {
             members.push(format!("\"{name}\":true"));
@@ -69,6 +73,7 @@ pub(super) fn read_manner(text: &str) -> Option<(Manner, CallOptions)> {
             ("read", Value::Bool(true)) => manner.is_read = true,
             ("repeatable", Value::Bool(true)) => manner.is_repeatable = true,
             ("waits", Value::Bool(true)) => manner.waits = true,
+            ("wants_id", Value::Bool(true)) => manner.wants_id = true,
             _ => return None,
         }
     }
@@ -149,6 +154,9 @@ pub(super) fn output(log: &mut Recorder, output: Option<&Output>, due: Option<In
         Some(Output::Event(Event::Stream(stream))) => {
             log.output(format_args!("news of stream {}", stream.get()));
         }
+        Some(Output::Event(Event::Lease(lease))) => {
+            log.output(format_args!("news of lease {}", lease.get()));
+        }
     }
 }
 
@@ -178,6 +186,50 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
             log.output_text(format_args!("watch {id} end"), &format!("{end:?}"));
         }
     }
+}
+
+pub(super) fn lease(log: &mut Recorder, id: KeepAliveId, event: Option<&LeaseEvent>) {
+    let id = id.get();
+    match event {
+        None => log.nothing(format_args!("lease {id} nothing")),
+        Some(LeaseEvent::Active { ttl, valid_until }) => {
+            let until = valid_until.as_nanos();
+            log.output(format_args!("lease {id} active {ttl} until {until}"));
+        }
+        Some(LeaseEvent::AtRisk { valid_until }) => {
+            let until = valid_until.as_nanos();
+            log.output(format_args!("lease {id} at-risk until {until}"));
+        }
+        Some(LeaseEvent::Expired { valid_until }) => {
+            let until = valid_until.as_nanos();
+            log.output(format_args!("lease {id} expired at {until}"));
+        }
+        Some(LeaseEvent::End(end)) => {
+            log.output_text(format_args!("lease {id} end"), &format!("{end:?}"));
+        }
+    }
+}
+
+/// A lease that is kept alive and what is known of it, as it is recorded.
+pub(super) fn keep_alive(lease: &KeepAlive) -> String {
+    match lease.granted {
+        None => lease.lease.to_string(),
+        Some((ttl, sent_at)) => format!("{} {ttl} {}", lease.lease, sent_at.as_nanos()),
+    }
+}
+
+/// Reads what `keep_alive` wrote.
+pub(super) fn read_keep_alive(text: &str) -> Option<KeepAlive> {
+    let mut words = text.split(' ');
+    let lease = KeepAlive::new(words.next()?.parse().ok()?);
+    let lease = match words.next() {
+        None => lease,
+        Some(ttl) => {
+            let sent_at = Instant::from_nanos(words.next()?.parse().ok()?);
+            lease.with_ttl(ttl.parse().ok()?, sent_at)
+        }
+    };
+    words.next().is_none().then_some(lease)
 }
 
 pub(super) fn stream(log: &mut Recorder, id: StreamId, event: Option<&StreamEvent>) {

@@ -5,11 +5,15 @@ mod log;
 pub use log::{LogStats, TooLate};
 
 use crate::api::Call;
+use crate::api::LeaseGrant;
 use crate::api::Observe;
 use crate::api::Watch;
 use crate::client::CallOptions;
 use crate::client::Client;
 use crate::client::Credentials;
+use crate::client::KeepAlive;
+use crate::client::LeaseEvent;
+use crate::client::LeaseState;
 use crate::client::Output;
 use crate::client::Stats;
 use crate::client::StreamEvent;
@@ -17,6 +21,7 @@ use crate::client::WatchEvent;
 use crate::error::NetError;
 use crate::id::CallId;
 use crate::id::ConnId;
+use crate::id::KeepAliveId;
 use crate::id::StreamId;
 use crate::id::WatchId;
 use crate::time::Instant;
@@ -215,6 +220,78 @@ impl Recorded {
     pub fn cancel_stream(&mut self, now: Instant, stream: StreamId) {
         self.tell(|log| log.input(now, format_args!("cancel stream {}", stream.get())));
         self.client.cancel_stream(now, stream);
+    }
+
+    /// As [`Client::lease`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, LeaseGrant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.lease(Instant::ZERO, LeaseGrant::new(10)).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn lease(&mut self, now: Instant, grant: LeaseGrant) -> KeepAliveId {
+        self.tell(|log| {
+            let manner = Manner {
+                wants_id: !grant.server_id,
+                ..Manner::default()
+            };
+            let manner = outputs::manner(Some(manner), &CallOptions::default());
+            log.input_json(now, format_args!("lease {manner}"), &grant.to_json());
+        });
+        let id = self.client.lease(now, grant);
+        self.tell(|log| log.output(format_args!("lease {}", id.get())));
+        id
+    }
+
+    /// As [`Client::keep_alive`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, KeepAlive};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.keep_alive(Instant::ZERO, KeepAlive::new(7)).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn keep_alive(&mut self, now: Instant, lease: KeepAlive) -> KeepAliveId {
+        self.tell(|log| {
+            let what = outputs::keep_alive(&lease);
+            log.input(now, format_args!("keep-alive {what}"));
+        });
+        let id = self.client.keep_alive(now, lease);
+        self.tell(|log| log.output(format_args!("lease {}", id.get())));
+        id
+    }
+
+    /// As [`Client::release_lease`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, KeepAlive};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let kept = client.keep_alive(Instant::ZERO, KeepAlive::new(7));
+    /// client.release_lease(Instant::ZERO, kept);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn release_lease(&mut self, now: Instant, lease: KeepAliveId) {
+        self.tell(|log| log.input(now, format_args!("release {}", lease.get())));
+        self.client.release_lease(now, lease);
+    }
+
+    /// As [`Client::revoke_lease`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, KeepAlive};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let kept = client.keep_alive(Instant::ZERO, KeepAlive::new(7));
+    /// client.revoke_lease(Instant::ZERO, kept);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn revoke_lease(&mut self, now: Instant, lease: KeepAliveId) {
+        self.tell(|log| log.input(now, format_args!("revoke {}", lease.get())));
+        self.client.revoke_lease(now, lease);
     }
 
     /// As [`Client::set_credentials`].
@@ -444,6 +521,38 @@ impl Recorded {
         let event = self.client.poll_stream(stream);
         self.tell(|log| outputs::stream(log, stream, event.as_ref()));
         event
+    }
+
+    /// As [`Client::poll_lease`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, KeepAlive};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let kept = client.keep_alive(Instant::ZERO, KeepAlive::new(7));
+    /// assert_eq!(client.poll_lease(kept), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_lease(&mut self, lease: KeepAliveId) -> Option<LeaseEvent> {
+        let event = self.client.poll_lease(lease);
+        self.tell(|log| outputs::lease(log, lease, event.as_ref()));
+        event
+    }
+
+    /// As [`Client::lease_state`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, KeepAlive};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let kept = client.keep_alive(Instant::ZERO, KeepAlive::new(7));
+    /// assert!(client.lease_state(Instant::ZERO, kept).is_some());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn lease_state(&self, now: Instant, lease: KeepAliveId) -> Option<LeaseState> {
+        self.client.lease_state(now, lease)
     }
 
     /// As [`Client::poll_timeout`].

@@ -22,6 +22,7 @@ use super::text::unescape;
 use crate::client::Client;
 use crate::id::CallId;
 use crate::id::ConnId;
+use crate::id::KeepAliveId;
 use crate::id::StreamId;
 use crate::id::WatchId;
 use crate::time::Instant;
@@ -349,6 +350,10 @@ impl<'a> Replayer<'a> {
                 let id = StreamId::new(number(words.next())?);
                 drop(self.client.poll_stream(id));
             }
+            "lease" => {
+                let id = KeepAliveId::new(number(words.next())?);
+                drop(self.client.poll_lease(id));
+            }
             _ => return Err("no such output comes here".to_owned()),
         }
         Ok(())
@@ -389,6 +394,23 @@ impl<'a> Replayer<'a> {
             "observe" => {
                 client.observe(now, read(rest)?);
             }
+            "lease" => {
+                let (manner, json) = rest.split_once(' ').ok_or("it has no request")?;
+                let (manner, _) =
+                    outputs::read_manner(manner).ok_or("these are no options of a lease")?;
+                let grant: crate::api::LeaseGrant = read(json)?;
+                let grant = match manner.wants_id {
+                    true => grant,
+                    false => grant.with_server_id(),
+                };
+                client.lease(now, grant);
+            }
+            "keep-alive" => {
+                let lease = outputs::read_keep_alive(rest).ok_or("this is no lease")?;
+                client.keep_alive(now, lease);
+            }
+            "release" => client.release_lease(now, KeepAliveId::new(number(Some(rest))?)),
+            "revoke" => client.revoke_lease(now, KeepAliveId::new(number(Some(rest))?)),
             "snapshot" => {
                 let (_, options) =
                     outputs::read_manner(rest).ok_or("these are no options of a snapshot")?;

@@ -149,6 +149,7 @@ settings! {
     limits.waits,
     limits.watches,
     limits.streams,
+    limits.leases,
     limits.stream_buffer_bytes,
     limits.request_bytes,
 }

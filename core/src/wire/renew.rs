@@ -4,6 +4,7 @@
 //! one answered; the lease's id in the answer must agree. A lease that is gone is answered too, with
 //! a time to live of 0.
 
+use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 use super::CancelStep;
@@ -26,6 +27,11 @@ pub(crate) struct Renew {
     duplex: Duplex<Frames<LeaseKeepAliveResponse>>,
     /// Renewals the server owes an answer for, in the order they were asked.
     waiting: VecDeque<Waiting>,
+    /// Those that were not canceled, by their place in that order since the connection was opened: with
+    /// thousands of them, looking at one does not cost a look at all.
+    places: BTreeMap<StreamId, u64>,
+    /// How many were answered.
+    answered: u64,
     events: VecDeque<WireEvent>,
     #[cfg(feature = "planted")]
     planted: Option<crate::planted::Planted>,
@@ -46,6 +52,8 @@ impl Renew {
         Self {
             duplex: Duplex::new(&config.gateway.open_keep_alive(), config, host),
             waiting: VecDeque::new(),
+            places: BTreeMap::new(),
+            answered: 0,
             events: VecDeque::new(),
             #[cfg(feature = "planted")]
             planted: config.planted,
@@ -58,6 +66,8 @@ impl Renew {
         let end = self.duplex.out().end();
         #[cfg(feature = "planted")]
         let stream = self.plant_start(stream);
+        let place = self.answered + self.waiting.len() as u64;
+        self.places.insert(stream, place);
         self.waiting.push_back(Waiting {
             stream: Some(stream),
             lease,
@@ -70,14 +80,19 @@ impl Renew {
     fn plant_start(&mut self, stream: StreamId) -> StreamId {
         let swaps = self.planted == Some(crate::planted::Planted::RenewalsSwapped);
         match self.waiting.front_mut().filter(|_| swaps) {
-            Some(first) => first.stream.replace(stream).unwrap_or(stream),
+            Some(first) => {
+                self.places.insert(stream, self.answered);
+                first.stream.replace(stream).unwrap_or(stream)
+            }
             None => stream,
         }
     }
 
     pub(super) fn cancel(&mut self, stream: StreamId) -> CancelStep {
-        for waiting in &mut self.waiting {
-            waiting.stream.take_if(|waiting| *waiting == stream);
+        let place = self.place(stream);
+        self.places.remove(&stream);
+        if let Some(waiting) = place.and_then(|place| self.waiting.get_mut(place)) {
+            waiting.stream = None;
         }
         CancelStep::Done
     }
@@ -86,6 +101,8 @@ impl Renew {
         let Self {
             duplex,
             waiting,
+            places,
+            answered,
             events,
             ..
         } = self;
@@ -96,7 +113,9 @@ impl Renew {
                 waiting.push_front(first);
                 return Err(unexpected);
             }
+            *answered += 1;
             if let Some(stream) = first.stream {
+                places.remove(&stream);
                 let result = Ok(Response::LeaseKeepAlive(frame));
                 events.push_back(WireEvent::Answered { stream, result });
             }
@@ -113,15 +132,19 @@ impl Renew {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.iter().all(|waiting| waiting.stream.is_none())
+        self.places.is_empty()
+    }
+
+    /// Where a stream is among those that wait.
+    fn place(&self, stream: StreamId) -> Option<usize> {
+        let place = self.places.get(&stream)?.checked_sub(self.answered)?;
+        usize::try_from(place).ok()
     }
 
     pub(super) fn sent(&self, stream: StreamId) -> Sent {
         let taken = self.duplex.out().taken();
-        let found = self
-            .waiting
-            .iter()
-            .find(|waiting| waiting.stream == Some(stream));
+        let found = self.place(stream);
+        let found = found.and_then(|place| self.waiting.get(place));
         found.map_or(Sent::All, |waiting| {
             Sent::of(waiting.start, waiting.end, taken)
         })

@@ -15,8 +15,10 @@ use etcd_core::Defragment;
 use etcd_core::Endpoint;
 use etcd_core::HashKv;
 use etcd_core::Instant;
+use etcd_core::KeepAlive;
 use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
+use etcd_core::LeaseRevoke;
 use etcd_core::Lock;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
@@ -35,6 +37,7 @@ use sha2::Digest as _;
 use sha2::Sha256;
 
 use super::World;
+use super::show;
 
 /// The words of an input: plain ones, and `name=value`.
 struct Words<'a> {
@@ -96,7 +99,16 @@ impl World {
             "serializable" => {
                 self.call(Range::key(words.at(0)).with_serializable(), &words);
             }
-            "grant" => self.call(LeaseGrant::new(10), &words),
+            "grant" => {
+                let mut grant = LeaseGrant::new(10);
+                grant.id = words.signed("id").unwrap_or(0);
+                grant.server_id = words.find("by") == Some("server");
+                self.call(grant, &words);
+            }
+            "end" => self.call(
+                LeaseRevoke::new(i64::try_from(words.number(0)).unwrap()),
+                &words,
+            ),
             "renew" => self.call(
                 LeaseKeepAlive::new(i64::try_from(words.number(0)).unwrap()),
                 &words,
@@ -179,6 +191,46 @@ impl World {
                 }
                 self.read_stream(self.streams[&words.number(0)], most);
             }
+            // Leases that are kept alive.
+            "lease" => {
+                let mut grant = LeaseGrant::new(i64::try_from(words.number(0)).unwrap());
+                grant.id = words.signed("id").unwrap_or(0);
+                grant.server_id = words.find("by") == Some("server");
+                let id = self.client().lease(now, grant);
+                self.leases.insert(id.get(), id);
+            }
+            "alive" => {
+                let mut lease = KeepAlive::new(i64::try_from(words.number(0)).unwrap());
+                if let Some(ttl) = words.signed("ttl") {
+                    let sent = words.find("sent").map_or(Duration::ZERO, duration);
+                    lease = lease.with_ttl(ttl, Instant::ZERO + sent);
+                }
+                let id = self.client().keep_alive(now, lease);
+                self.leases.insert(id.get(), id);
+            }
+            "release" => {
+                let lease = self.leases[&words.number(0)];
+                self.client().release_lease(now, lease);
+            }
+            "revoke" => {
+                let lease = self.leases[&words.number(0)];
+                self.client().revoke_lease(now, lease);
+            }
+            "ignore" => {
+                self.held_leases.insert(words.number(0));
+            }
+            "look" => {
+                self.held_leases.remove(&words.number(0));
+                self.read_lease(self.leases[&words.number(0)]);
+            }
+            "state" => {
+                let lease = self.leases[&words.number(0)];
+                let line = match self.client().lease_state(now, lease) {
+                    None => "none".to_owned(),
+                    Some(state) => show::state(&state),
+                };
+                self.say(&format!("state {}: {line}", lease.get()));
+            }
             // The network.
             "open" => {
                 let conn = self.socket(words.number(0)).id;
@@ -260,6 +312,8 @@ impl World {
             "last" => self.receive(words.number(0), b"0\r\n\r\n"),
             // Time.
             "wait" => self.wait(now + duration(words.at(0))),
+            // It passes, and the client does not run.
+            "sleep" => self.now = now + duration(words.at(0)),
             "until" => self.wait(Instant::ZERO + duration(words.at(0))),
             other => panic!("no such input: {other}"),
         }
@@ -301,6 +355,7 @@ impl World {
                 "waits" => config.limits.waits = number(),
                 "watches" => config.limits.watches = number(),
                 "streams" => config.limits.streams = number(),
+                "leases" => config.limits.leases = number(),
                 "stream_buffer" => config.limits.stream_buffer_bytes = number(),
                 "silence" => config.snapshot_idle_timeout = duration(value),
                 "ttl" => config.token_ttl = duration(value),

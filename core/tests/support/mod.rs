@@ -38,6 +38,7 @@ use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Event;
 use etcd_core::Instant;
+use etcd_core::KeepAliveId;
 use etcd_core::Output;
 use etcd_core::StreamId;
 use etcd_core::WatchId;
@@ -111,6 +112,9 @@ pub struct World {
     calls: BTreeMap<u64, etcd_core::CallId>,
     watches: BTreeMap<u64, WatchId>,
     streams: BTreeMap<u64, StreamId>,
+    leases: BTreeMap<u64, KeepAliveId>,
+    /// Leases whose user does not look.
+    held_leases: BTreeSet<u64>,
     /// Watches whose user does not read.
     held: BTreeSet<u64>,
     /// Streams whose user does not read.
@@ -271,6 +275,10 @@ impl World {
                     self.say(&format!("stream {} has something", stream.get()));
                 }
                 Output::Event(Event::Stream(stream)) => self.read_stream(stream, usize::MAX),
+                Output::Event(Event::Lease(lease)) if self.held_leases.contains(&lease.get()) => {
+                    self.say(&format!("lease {} has something", lease.get()));
+                }
+                Output::Event(Event::Lease(lease)) => self.read_lease(lease),
                 Output::Event(other) => panic!("unknown event {other:?}"),
             }
         }
@@ -299,6 +307,14 @@ impl World {
                 return;
             };
             let line = format!("stream {}: {}", stream.get(), show::stream(&event));
+            self.say(&line);
+        }
+    }
+
+    /// The user looks at a lease.
+    fn read_lease(&mut self, lease: KeepAliveId) {
+        while let Some(event) = self.client().poll_lease(lease) {
+            let line = format!("lease {}: {}", lease.get(), show::lease(&event));
             self.say(&line);
         }
     }

@@ -3,6 +3,8 @@
 use etcd_core::Applied;
 use etcd_core::Error;
 use etcd_core::EventKind;
+use etcd_core::LeaseEvent;
+use etcd_core::LeaseState;
 use etcd_core::Response;
 use etcd_core::StreamEvent;
 use etcd_core::WatchEvent;
@@ -80,6 +82,24 @@ pub fn stream(event: &StreamEvent) -> String {
         StreamEvent::End(end) => format!("end: {end}"),
         other => format!("{other:?}"),
     }
+}
+
+pub fn lease(event: &LeaseEvent) -> String {
+    match event {
+        LeaseEvent::Active { ttl, valid_until } => {
+            format!("active for {ttl} s, until {valid_until:?}")
+        }
+        LeaseEvent::AtRisk { valid_until } => format!("at risk, until {valid_until:?}"),
+        LeaseEvent::Expired { valid_until } => format!("expired at {valid_until:?}"),
+        LeaseEvent::End(end) => format!("end: {end}"),
+        other => format!("{other:?}"),
+    }
+}
+
+pub fn state(state: &LeaseState) -> String {
+    let until = state.valid_until.map(|until| format!(", until {until:?}"));
+    let until = until.unwrap_or_default();
+    format!("{:?}, ttl {}{until}", state.phase, state.ttl)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! What calls ask for: of which kind they are, and what tells one write from another.
 
-use etcd_core::{Call, Misuse, Rpc};
+use etcd_core::{Call, LeaseGrant, Misuse, Rpc};
 
 use super::history::{Asked, Changed};
 use crate::etcd::Request;
@@ -21,6 +21,10 @@ pub(super) fn mark_of(request: &Request) -> Option<Mark> {
         Request::DeleteRange(delete) => (Rpc::DeleteRange, delete.to_json()),
         Request::Txn(txn) if !txn.is_read() => (Rpc::Txn, txn.to_json()),
         Request::Compact(compact) => (Rpc::Compact, compact.to_json()),
+        // An id that the client drew is not what its user asked for; those of users are small.
+        Request::LeaseGrant(grant) if grant.id > i64::from(u32::MAX) => {
+            (Rpc::LeaseGrant, LeaseGrant::new(grant.ttl).to_json())
+        }
         Request::LeaseGrant(grant) => (Rpc::LeaseGrant, grant.to_json()),
         Request::LeaseRevoke(revoke) => (Rpc::LeaseRevoke, revoke.to_json()),
         Request::AuthEnable(change) => (Rpc::AuthEnable, change.to_json()),
@@ -64,7 +68,10 @@ pub(super) fn nature(asked: &Asked) -> (Rpc, bool, bool) {
     macro_rules! each {
         ($request:expr, $($kind:ident),* $(,)?) => {
             match $request {
-                $(Request::$kind(call) => (Rpc::$kind, call.is_read(), call.is_repeatable()),)*
+                $(Request::$kind(call) => {
+                    let repeatable = call.is_repeatable() || call.wants_id();
+                    (Rpc::$kind, call.is_read(), repeatable)
+                })*
             }
         };
     }

@@ -248,6 +248,11 @@ impl Group<'_, '_> {
         for told in &self.calls {
             let ended = told.ended.as_ref();
             match ended.map(|ended| ended.result) {
+                // An earlier attempt of it did it, or somebody else (rule R-3).
+                Some(Ok(Response::LeaseRevoke(answer))) if answer.header.revision == 0 => {
+                    evidence.writes_acknowledged += 1;
+                    doubts += 1;
+                }
                 Some(Ok(response)) => {
                     evidence.writes_acknowledged += 1;
                     let (revision, has_effect) = effect(response);

@@ -9,6 +9,7 @@ pub mod errors;
 pub mod every;
 pub mod flow;
 pub mod helpers;
+pub mod kept;
 pub mod kv;
 pub mod lease;
 pub mod many;

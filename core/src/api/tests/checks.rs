@@ -133,7 +133,7 @@ fn a_transaction_is_a_read_only_if_no_path_writes() {
 }
 
 #[test]
-fn reads_are_repeatable_and_of_the_rest_only_renewals() {
+fn reads_are_repeatable_and_of_the_rest_only_renewals_and_revokes() {
     fn class(call: &impl Call) -> (bool, bool) {
         (call.is_read(), call.is_repeatable())
     }
@@ -146,12 +146,13 @@ fn reads_are_repeatable_and_of_the_rest_only_renewals() {
     assert_eq!(class(&VersionRequest::new()), read);
     assert_eq!(class(&HealthRequest::new()), read);
     assert_eq!(class(&LeaseKeepAlive::new(7)), (false, true));
+    assert_eq!(class(&LeaseRevoke::new(7)), (false, true));
     let write = (false, false);
     assert_eq!(class(&Put::new("k", "v")), write);
     assert_eq!(class(&DeleteRange::key("k")), write);
     assert_eq!(class(&Compact::new(7)), write);
+    // Until a client gives it an id.
     assert_eq!(class(&LeaseGrant::new(60)), write);
-    assert_eq!(class(&LeaseRevoke::new(7)), write);
 }
 
 #[test]

@@ -264,7 +264,7 @@ pub(super) fn watch_response() -> impl Strategy<Value = WatchResponse> {
 }
 
 pub(super) fn lease_grant() -> impl Strategy<Value = LeaseGrant> {
-    (int(), int()).prop_map(|(ttl, id)| LeaseGrant { ttl, id })
+    (int(), int()).prop_map(|(ttl, id)| LeaseGrant::new(ttl).with_id(id))
 }
 
 pub(super) fn lease_grant_response() -> impl Strategy<Value = LeaseGrantResponse> {

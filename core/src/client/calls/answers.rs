@@ -1,6 +1,6 @@
 //! What an answer means for its call: the outcome, or another attempt with a new token.
 //!
-//! Why no answer came is in `losses`.
+//! Why no answer came is in `losses`, what an answer to a further attempt means in `repeats`.
 
 use core::time::Duration;
 
@@ -49,6 +49,10 @@ impl Client {
         let mut of_use = false;
         let mut carried = None;
         if let Some(conn) = self.conns.get_mut(&conn_id) {
+            if let (Some(call), Some(since)) = (self.calls.table.get_mut(&id), conn.open_since()) {
+                // Nothing was sent before it was open.
+                call.sent_at = call.sent_at.max(since);
+            }
             carried = Some((conn.endpoint, conn.token));
             if is_login {
                 self.auth.handle_asked(conn.endpoint);
@@ -106,6 +110,9 @@ impl Client {
         let lease_is_there = match self.config.planted {
             Some(crate::planted::Planted::GoneIsRenewed) => Ok,
             _ => lease_is_there,
+        };
+        let Some(result) = self.explain(id, result) else {
+            return;
         };
         let Some(call) = self.calls.table.get(&id) else {
             return;

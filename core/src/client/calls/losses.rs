@@ -7,6 +7,7 @@ use super::table::Owner;
 use super::table::State;
 use crate::buf::Sent;
 use crate::client::Client;
+use crate::client::streams::is_lasting;
 use crate::client::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
@@ -28,8 +29,16 @@ impl Client {
         reason: &CloseReason,
     ) {
         self.probe_failed(conn, reason);
+        let streams = conn.wire.streams();
+        // Renewals are answered in their order, so the first is the one that was refused.
+        let refused = match reason {
+            CloseReason::Status(status) if conn.lane == Lane::Renewals && is_lasting(status) => {
+                streams.first().copied()
+            }
+            _ => None,
+        };
         // The last started first, so that at the queue's front their order is as it was.
-        for stream in conn.wire.streams().into_iter().rev() {
+        for stream in streams.into_iter().rev() {
             let id = CallId::new(stream.0);
             if let CloseReason::Status(status) = reason {
                 if self.call_refused(now, id, conn.endpoint, conn.token, status) {
@@ -41,10 +50,18 @@ impl Client {
                     self.fail_call(id, error);
                     continue;
                 }
+                if refused == Some(stream) {
+                    let error = self.auth.error(status.clone(), status.applied());
+                    self.fail_call(id, error);
+                    continue;
+                }
             }
             let Some(call) = self.calls.table.get_mut(&id) else {
                 continue;
             };
+            if let Some(until) = call.patient_until.take() {
+                self.timers.disarm(until, Timer::Silence(id));
+            }
             let sent = match call.state {
                 State::Asking(_) => {
                     // It costs an attempt, or a server that breaks off would be asked without end.
@@ -53,7 +70,10 @@ impl Client {
                 }
                 _ => conn.wire.sent(stream),
             };
-            call.maybe_applied |= call.class.applied_without_answer(sent) == Applied::Maybe;
+            if call.class.applied_without_answer(sent) == Applied::Maybe {
+                call.maybe_applied = true;
+                call.in_doubt_since.get_or_insert(call.sent_at);
+            }
             #[cfg(feature = "planted")]
             if self.plant_lost_call(id, sent) {
                 continue;
@@ -79,8 +99,9 @@ impl Client {
                 reason => Cause::ConnectionLost(reason.clone()),
             };
             let is_probe = matches!(call.owner, Owner::Probe(_));
-            if call.class.may_repeat(sent) && call.attempts < self.config.max_attempts && !is_probe
-            {
+            let is_kept = matches!(call.owner, Owner::Lease(_));
+            let may_go_on = is_kept || call.attempts < self.config.max_attempts;
+            if call.class.may_repeat(sent) && may_go_on && !is_probe {
                 call.state = State::Waiting;
                 call.last_cause = Some(cause);
                 call.last_refusal = None;
@@ -112,19 +133,31 @@ impl Client {
         }
     }
 
-    /// A server was silent for too long about a call that another endpoint can do (guarantee G43).
-    pub(in crate::client) fn attempt_timed_out(&mut self, now: Instant, id: CallId) {
+    /// A call was sent long ago, or its connection does not open. As long as the server answers others
+    /// there it is not given up, since answers come in their order (rule L-5, guarantee G43).
+    pub(in crate::client) fn server_is_silent(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.calls.table.get_mut(&id) else {
             return;
         };
-        let (State::Sent(conn), Some(deadline)) = (call.state, call.attempt_deadline.take()) else {
+        call.patient_until = None;
+        let (State::Sent(conn_id), Some(patience)) = (call.state, call.patience) else {
             return;
         };
-        let patience = self.config.attempt_timeout;
-        let is_silent = |conn: &Conn| conn.last_alive + patience <= deadline;
-        if self.conns.get(&conn).is_some_and(is_silent) {
-            self.conn_lost(now, conn, CloseReason::Silent);
+        let conn = self.conns.get(&conn_id);
+        let heard = conn
+            .filter(|conn| conn.is_open())
+            .map(|conn| conn.last_alive);
+        let until = heard.map_or(call.sent_at, |heard| heard.max(call.sent_at)) + patience;
+        if until > now {
+            call.patient_until = Some(until);
+            return self.timers.arm(until, Timer::Silence(id));
         }
+        // A lease's patience is shorter than what makes an endpoint suspect.
+        let reason = match call.owner {
+            Owner::Lease(_) => CloseReason::Deadline,
+            _ => CloseReason::Silent,
+        };
+        self.conn_lost(now, conn_id, reason);
     }
 
     pub(in crate::client) fn call_timed_out(&mut self, now: Instant, id: CallId) {

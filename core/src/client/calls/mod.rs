@@ -12,19 +12,25 @@
 //! it is sent unless the caller gave one.
 //!
 //! A call leaves the table when it ends, so a second outcome finds nothing (law 6). Which call may be
-//! sent again is said in `retry`.
+//! sent again is said in `retry`, and what an attempt finds that an earlier one did in `repeats`.
+//!
+//! Leases that are kept alive make calls of their own, with which they renew: those go on until they
+//! are answered, wherever a server is not silent.
 
 mod answers;
 mod losses;
 mod placing;
 #[cfg(feature = "planted")]
 mod planted;
+mod repeats;
 mod table;
 
 pub(super) use self::table::Calls;
+pub(super) use self::table::Pending;
+
+use core::time::Duration;
 
 use self::table::Owner;
-use self::table::Pending;
 use self::table::State;
 use super::Client;
 use super::options::CallOptions;
@@ -48,6 +54,7 @@ use crate::error::Limit;
 use crate::id::CallId;
 use crate::id::ConnId;
 use crate::id::EndpointIndex;
+use crate::id::KeepAliveId;
 use crate::time::Instant;
 use crate::wire::CancelStep;
 use crate::wire::StreamId;
@@ -87,21 +94,38 @@ impl Client {
     )]
     pub fn call_with<C: Call>(&mut self, now: Instant, call: C, options: CallOptions) -> CallId {
         let id = self.next_call_id();
+        match self.new_call(now, call, &options) {
+            Ok(pending) => {
+                self.add_call(id, pending);
+                self.settle(now);
+            }
+            Err(error) => self.tell_answer(id, Err(error)),
+        }
+        id
+    }
+
+    /// A call as it is to be put in its line, or why it cannot be made.
+    pub(super) fn new_call<C: Call>(
+        &mut self,
+        now: Instant,
+        mut call: C,
+        options: &CallOptions,
+    ) -> Result<Pending, Error> {
         if self.is_shut_down {
             let (cause, applied) = (Cause::Shutdown, Applied::No);
-            self.tell_answer(id, Err(Error::Unavailable { cause, applied }));
-            return id;
+            return Err(Error::Unavailable { cause, applied });
         }
         let checked = call.check();
         #[cfg(feature = "planted")]
         let checked = self.plant_check(checked);
-        if let Err(misuse) = checked {
-            self.tell_answer(id, Err(Error::Misuse(misuse)));
-            return id;
+        checked.map_err(Error::Misuse)?;
+        let drawn = call.wants_id().then(|| self.ids.id());
+        if let Some(drawn) = drawn {
+            call.set_id(drawn);
         }
         let request = Encoded::new(&call);
         let limits = &self.config.limits;
-        let limit = if self.calls.table.len() >= limits.calls {
+        let limit = if self.calls.table.len() - self.calls.kept >= limits.calls {
             Some(Limit::Calls(limits.calls))
         } else if call.waits() && self.calls.waits() >= limits.waits {
             Some(Limit::Waits(limits.waits))
@@ -111,18 +135,12 @@ impl Client {
             None
         };
         if let Some(limit) = limit {
-            self.tell_answer(
-                id,
-                Err(Error::Limit {
-                    limit,
-                    applied: Applied::No,
-                }),
-            );
-            return id;
+            let applied = Applied::No;
+            return Err(Error::Limit { limit, applied });
         }
         let class = if call.is_read() {
             Class::Read
-        } else if call.is_repeatable() {
+        } else if call.is_repeatable() || drawn.is_some() {
             Class::Repeatable
         } else {
             Class::Once
@@ -145,14 +163,12 @@ impl Client {
             _ => timeout,
         };
         let sent_within = (call.waits() && options.timeout.is_none()).then_some(timeout);
-        let pending = Pending {
+        Ok(Pending {
             lease,
+            drawn,
             sent_within,
             ..Pending::new(request, class, lane, now + timeout)
-        };
-        self.add_call(id, pending);
-        self.settle(now);
-        id
+        })
     }
 
     /// Cancels a call: it ends with `Error::Canceled` unless it ended before. An id that is not, or
@@ -239,6 +255,30 @@ impl Client {
         id
     }
 
+    /// Puts a call for a lease that is kept alive in line.
+    pub(super) fn call_for_lease(&mut self, kept: KeepAliveId, pending: Pending) -> CallId {
+        let id = self.next_call_id();
+        let owner = Owner::Lease(kept);
+        self.add_call(id, Pending { owner, ..pending });
+        id
+    }
+
+    /// A renewal, which has no deadline unless it is given one: it is made again and again, wherever the
+    /// server is not silent for longer than `patience`.
+    pub(super) fn new_renewal(
+        lease: i64,
+        patience: Duration,
+        deadline: Option<Instant>,
+    ) -> Pending {
+        let request = Encoded::new(&LeaseKeepAlive::new(lease));
+        Pending {
+            lease: Some(lease),
+            patience: Some(patience),
+            deadline,
+            ..Pending::new(request, Class::Repeatable, Lane::Renewals, Instant::ZERO)
+        }
+    }
+
     fn add_call(&mut self, id: CallId, pending: Pending) {
         #[cfg(feature = "planted")]
         let pending = self.plant_deadline(pending);
@@ -248,6 +288,7 @@ impl Client {
         let queue = self.calls.queues.entry(pending.lane).or_default();
         queue.push_back(id);
         self.calls.waits += usize::from(pending.lane.is_waits());
+        self.calls.kept += usize::from(matches!(pending.owner, Owner::Lease(_)));
         self.calls.table.insert(id, pending);
     }
 
@@ -302,11 +343,11 @@ impl Client {
         if let Some(deadline) = call.deadline {
             self.timers.disarm(deadline, Timer::Call(id));
         }
-        if let Some(deadline) = call.attempt_deadline {
-            self.timers.disarm(deadline, Timer::Attempt(id));
-        }
         if let State::Resting(until) = call.state {
             self.timers.disarm(until, Timer::Again(id));
+        }
+        if let Some(until) = call.patient_until {
+            self.timers.disarm(until, Timer::Silence(id));
         }
         if call.state == State::Waiting {
             if let Some(queue) = self.calls.queues.get_mut(&call.lane) {
@@ -321,6 +362,10 @@ impl Client {
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
             Owner::Probe(at) => self.endpoints.handle_probed(at),
+            Owner::Lease(kept) => {
+                self.calls.kept -= 1;
+                self.leases.handle_answer(kept, id, call.sent_at, result);
+            }
         }
     }
 

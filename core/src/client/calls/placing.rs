@@ -207,15 +207,19 @@ impl Client {
             return self.finish_call(id, Err(error));
         }
         call.state = State::Sent(conn_id);
-        call.attempts += 1;
+        call.attempts = call.attempts.saturating_add(1);
         call.known = self.evidence.revision();
-        let is_free = matches!(call.lane, Lane::Calls) && call.class != Class::Once;
-        if is_free && self.endpoints.configured() > 1 {
-            let deadline = now + self.config.attempt_timeout;
-            if let Some(earlier) = call.attempt_deadline.replace(deadline) {
-                self.timers.disarm(earlier, Timer::Attempt(id));
+        call.sent_at = now;
+        let is_free = call.lane == Lane::Calls && call.class != Class::Once;
+        if call.patience.is_none() && is_free && self.endpoints.configured() > 1 {
+            call.patience = Some(self.config.attempt_timeout);
+        }
+        if let Some(patience) = call.patience {
+            let until = now + patience;
+            if let Some(before) = call.patient_until.replace(until) {
+                self.timers.disarm(before, Timer::Silence(id));
             }
-            self.timers.arm(deadline, Timer::Attempt(id));
+            self.timers.arm(until, Timer::Silence(id));
         }
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);

@@ -15,6 +15,7 @@ use crate::error::Status;
 use crate::id::CallId;
 use crate::id::ConnId;
 use crate::id::EndpointIndex;
+use crate::id::KeepAliveId;
 use crate::time::Instant;
 use crate::wire::gateway::Encoded;
 
@@ -30,14 +31,18 @@ pub(in crate::client) struct Calls {
     pub(super) idle_waits: Vec<ConnId>,
     /// How many of the table are on lanes of waits.
     pub(super) waits: usize,
+    /// How many of the table are for leases that are kept alive.
+    pub(super) kept: usize,
 }
 
 /// One call.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(in crate::client) struct Pending {
     pub(super) request: Encoded,
     /// The lease, if it is a renewal.
     pub(super) lease: Option<i64>,
+    /// The id that was chosen here for the lease it grants.
+    pub(super) drawn: Option<i64>,
     pub(super) class: Class,
     pub(super) lane: Lane,
     pub(super) owner: Owner,
@@ -46,13 +51,18 @@ pub(super) struct Pending {
     /// What is left of it while it is not sent, for a call whose answer may take as long as it takes.
     pub(super) sent_within: Option<Duration>,
     pub(super) state: State,
+    /// How long the server may be silent before the call is made elsewhere, and until when that is now;
+    /// set for leases that are kept alive (rule L-5), and where another endpoint could do it (G43).
+    pub(super) patience: Option<Duration>,
+    pub(super) patient_until: Option<Instant>,
     /// How often it was started on a connection.
     pub(super) attempts: u32,
-    /// When the server has to have said something about the last of them; set where another could do
-    /// it.
-    pub(super) attempt_deadline: Option<Instant>,
     /// The newest revision that was known when it was last started.
     pub(super) known: i64,
+    /// No earlier than this the last attempt was sent.
+    pub(super) sent_at: Instant,
+    /// The same for the first one that may have had an effect without telling.
+    pub(super) in_doubt_since: Option<Instant>,
     /// An earlier attempt may have had an effect.
     pub(super) maybe_applied: bool,
     /// What ended the last attempt, if that had no answer.
@@ -83,6 +93,8 @@ pub(super) enum Owner {
     Login(EndpointIndex),
     /// The client itself, to see whether that endpoint serves again.
     Probe(EndpointIndex),
+    /// A lease that is kept alive.
+    Lease(KeepAliveId),
 }
 
 impl Pending {
@@ -90,20 +102,31 @@ impl Pending {
         Self {
             request,
             lease: None,
+            drawn: None,
             class,
             lane,
             owner: Owner::User,
             deadline: Some(deadline),
             sent_within: None,
             state: State::Waiting,
+            patience: None,
+            patient_until: None,
             attempts: 0,
-            attempt_deadline: None,
             known: 0,
+            sent_at: Instant::ZERO,
+            in_doubt_since: None,
             maybe_applied: false,
             last_cause: None,
             last_refusal: None,
             refreshes: Refreshes::default(),
         }
+    }
+}
+
+impl Pending {
+    /// The id that was chosen here for the lease it grants.
+    pub(in crate::client) const fn drawn(&self) -> Option<i64> {
+        self.drawn
     }
 }
 

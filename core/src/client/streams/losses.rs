@@ -125,9 +125,9 @@ impl Client {
     }
 }
 
-/// Whether any server would refuse an observation in the same way (rule W-19). Errors of auth come
+/// Whether any server would refuse an observation, or a renewal, in the same way (rule W-19). Errors of auth come
 /// without a code of their own (gateway.md 5.2).
-fn is_lasting(status: &Status) -> bool {
+pub(in crate::client) fn is_lasting(status: &Status) -> bool {
     matches!(
         status.code,
         Code::INVALID_ARGUMENT

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 
 pub use self::event::StreamEnd;
 pub use self::event::StreamEvent;
+pub(super) use self::losses::is_lasting;
 
 use self::stream::Phase;
 use self::stream::Stream;

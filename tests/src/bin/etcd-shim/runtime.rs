@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use etcd_core::{
-    Call, CallOptions, Config, Error, Observe, ObserveResponse, SnapshotChunk, SnapshotSummary,
-    Stats, Watch, WatchEvent,
+    Call, CallOptions, Config, Error, LeaseEvent, Observe, ObserveResponse, SnapshotChunk,
+    SnapshotSummary, Stats, Watch, WatchEvent,
 };
 
 use crate::orders::{First, Order, Orders};
@@ -29,6 +29,9 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
 
     /// Its observation.
     type Observer: Streaming<Item = ObserveResponse>;
+
+    /// Its lease that is kept alive.
+    type Lease: Keeping;
 
     /// Runs a line beside the others.
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static);
@@ -57,6 +60,13 @@ pub(crate) trait Runtime: Clone + Send + Sync + 'static {
     /// Observes an election.
     fn observe(&self, observe: Observe) -> impl Future<Output = Self::Observer> + Send;
 
+    /// Keeps a lease alive.
+    fn keep_alive(
+        &self,
+        lease: i64,
+        orders: &Orders,
+    ) -> impl Future<Output = First<Result<Self::Lease, Error>>> + Send;
+
     /// The counters.
     fn stats(&self) -> Stats;
 
@@ -76,6 +86,14 @@ pub(crate) trait Watching: Send {
     fn cancel(&self);
 }
 
+/// A lease that a driver keeps alive.
+pub(crate) trait Keeping: Send {
+    /// The next event, unless an order comes first.
+    fn next(&mut self, orders: &Orders) -> impl Future<Output = First<Option<LeaseEvent>>> + Send;
+
+    fn release(&self);
+}
+
 /// A snapshot or an observation of a driver.
 pub(crate) trait Streaming: Send {
     /// What it delivers.
@@ -89,14 +107,6 @@ pub(crate) trait Streaming: Send {
 
     /// What is known of a snapshot that came whole.
     fn summary(&self) -> Option<&SnapshotSummary>;
-}
-
-/// Waits, unless an order comes first.
-pub(crate) async fn pause(time: Duration, orders: &Orders) -> First<()> {
-    let over = async {
-        smol::Timer::after(time).await;
-    };
-    orders.or(over).await
 }
 
 /// The blocking driver.
@@ -127,6 +137,8 @@ impl Runtime for Std {
     type Snapshot = etcd_std::Snapshot;
 
     type Observer = etcd_std::Observer;
+
+    type Lease = etcd_std::Lease;
 
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
         let line = Arc::new(Mutex::new(Some(line)));
@@ -160,7 +172,6 @@ impl Runtime for Std {
             if order == Order::Cancel {
                 handle.cancel();
             }
-            // What renews again and again has to end, too.
             false
         };
         First::Came(orders.block(reach, || pending.wait()))
@@ -176,6 +187,10 @@ impl Runtime for Std {
 
     async fn observe(&self, observe: Observe) -> Self::Observer {
         self.0.observe(observe.name)
+    }
+
+    async fn keep_alive(&self, lease: i64, _: &Orders) -> First<Result<Self::Lease, Error>> {
+        First::Came(self.0.keep_alive(lease))
     }
 
     fn stats(&self) -> Stats {
@@ -249,6 +264,8 @@ impl Runtime for Smol {
 
     type Observer = etcd_smol::Observer;
 
+    type Lease = etcd_smol::Lease;
+
     fn spawn(&self, line: impl Future<Output = ()> + Send + 'static) {
         self.executor.spawn(line).detach();
     }
@@ -278,6 +295,10 @@ impl Runtime for Smol {
         self.client.observe(observe.name).await
     }
 
+    async fn keep_alive(&self, lease: i64, orders: &Orders) -> First<Result<Self::Lease, Error>> {
+        orders.or(self.client.keep_alive(lease)).await
+    }
+
     fn stats(&self) -> Stats {
         self.client.stats()
     }
@@ -302,6 +323,34 @@ impl Watching for etcd_smol::Watcher {
 
     fn cancel(&self) {
         self.cancel();
+    }
+}
+
+impl Keeping for etcd_std::Lease {
+    async fn next(&mut self, orders: &Orders) -> First<Option<LeaseEvent>> {
+        let handle = self.handle();
+        let reach = move |order| {
+            if order == Order::Cancel {
+                handle.release();
+            }
+            // The end comes from the client, which may be shut down.
+            true
+        };
+        First::Came(orders.block(reach, || self.changed()))
+    }
+
+    fn release(&self) {
+        self.release();
+    }
+}
+
+impl Keeping for etcd_smol::Lease {
+    async fn next(&mut self, orders: &Orders) -> First<Option<LeaseEvent>> {
+        orders.or(self.changed()).await
+    }
+
+    fn release(&self) {
+        self.release();
     }
 }
 

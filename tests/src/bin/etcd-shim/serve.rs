@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use etcd_core::{
-    Applied, Call, CallOptions, Endpoint, Error, Known, LeaseKeepAlive, Observe, Watch, WatchEvent,
+    Applied, Call, CallOptions, Endpoint, Error, Known, LeaseEnd, LeaseEvent, LeaseKeepAlive,
+    LeaseKeepAliveResponse, Observe, Watch, WatchEvent,
 };
 use etcd_tests::shim::calls;
 use etcd_tests::shim::lines::{self, Done, Said, line};
@@ -19,7 +20,7 @@ use serde_json::{Map, Value, json};
 use smol::channel::{Receiver, Sender};
 
 use crate::orders::{First, Order, Orders};
-use crate::runtime::{Runtime, Streaming, Watching, pause};
+use crate::runtime::{Keeping, Runtime, Streaming, Watching};
 
 /// Answers the lines of standard input until it ends, and then everything that is still open.
 pub(crate) fn serve<R: Runtime>(runtime: &R) {
@@ -356,30 +357,40 @@ async fn run_stream<S: Streaming>(mut stream: S, ticket: Ticket, said: impl Fn(S
     say(&ticket.id, &end);
 }
 
-/// Renews a lease after a third of its time, again and again.
+/// Keeps a lease alive, and says each renewal that was confirmed.
 async fn run_keep_alive<R: Runtime>(runtime: R, lease: LeaseKeepAlive, ticket: Ticket) {
-    let end = 'renewed: loop {
-        let options = CallOptions::default();
-        let ttl = match runtime.call(lease.clone(), options, &ticket.orders).await {
-            First::Came(Ok(renewal)) => {
+    let mut kept = match runtime.keep_alive(lease.id, &ticket.orders).await {
+        First::Came(Ok(kept)) => kept,
+        First::Came(Err(error)) if error.known() == Some(Known::LeaseNotFound) => {
+            return say(&ticket.id, &Said::ended("expired"));
+        }
+        First::Came(Err(error)) => return say(&ticket.id, &Said::not_watched(&error)),
+        First::Order(order) => return say(&ticket.id, &ended_by(order)),
+    };
+    let end = loop {
+        match kept.next(&ticket.orders).await {
+            First::Came(Some(LeaseEvent::Active { ttl, .. })) => {
+                let mut renewal = LeaseKeepAliveResponse::default();
+                renewal.ttl = ttl;
                 say(&ticket.id, &Said::from(&renewal));
-                renewal.ttl
             }
-            First::Came(Err(error)) => {
-                let known = error.status().and_then(etcd_core::Status::known);
-                break match (known, &error) {
-                    (Some(Known::LeaseNotFound), _) => Said::ended("expired"),
-                    _ => Said::not_watched(&error),
+            First::Came(Some(LeaseEvent::Expired { .. })) => break Said::ended("expired"),
+            First::Came(Some(LeaseEvent::End(end))) => {
+                break match end {
+                    LeaseEnd::Released => Said::canceled(),
+                    LeaseEnd::Shutdown => Said::ended("shutdown"),
+                    LeaseEnd::Failed(error) => Said::not_watched(&error),
+                    _ => Said::ended("expired"),
                 };
             }
-            First::Order(order) => break ended_by(order),
-        };
-        let third = Duration::from_millis(u64::try_from(ttl).unwrap_or(0).saturating_mul(1000) / 3);
-        match pause(third, &ticket.orders).await {
-            First::Came(()) => {}
-            First::Order(order) => break 'renewed ended_by(order),
+            First::Came(Some(_)) => {}
+            First::Came(None) => break Said::ended("expired"),
+            First::Order(Order::Cancel) => kept.release(),
+            // The end comes from the client, which is shut down; there is no progress to ask for.
+            First::Order(Order::Shutdown | Order::Progress) => {}
         }
     };
+    drop(kept);
     say(&ticket.id, &end);
 }
 
