@@ -146,6 +146,9 @@ impl Client {
         if let Some(deadline) = conn.created_deadline {
             self.timers.disarm(deadline, Timer::Created(id));
         }
+        if let Some(deadline) = conn.slow_deadline {
+            self.timers.disarm(deadline, Timer::SlowWatches(id));
+        }
         self.stats.connections_open -= u64::from(conn.is_open());
         self.outputs.push_back(Output::Close(id));
         self.calls.remove_conn(id);

@@ -109,6 +109,8 @@ pub struct Client {
     watches: Watches,
     streams: Streams,
     auth: Auth,
+    /// The newest moment it was told.
+    now: Instant,
     outputs: VecDeque<Output>,
     stats: Stats,
     /// The number the next id gets, for each kind.
@@ -170,6 +172,7 @@ impl Client {
             calls: Calls::default(),
             watches: Watches::default(),
             streams: Streams::default(),
+            now,
             outputs: VecDeque::new(),
             stats: Stats::default(),
             next_conn: 1,
@@ -261,6 +264,7 @@ impl Client {
         if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
             self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
             open.wire.handle_received(bytes);
+            self.now = self.now.max(now);
             self.drain_wire(now, conn);
             self.settle(now);
         }
@@ -346,12 +350,15 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         while let Some(timer) = self.timers.fire(now) {
             match timer {
                 Timer::Call(call) => self.call_timed_out(now, call),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::Login => self.login_is_due(),
+                Timer::SlowWatches(conn) => self.slow_watches_are_due(conn),
+                Timer::WatchesBack => self.watches_are_back(),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
                 Timer::Stream(stream) => self.stream_timed_out(now, stream),
                 #[cfg(feature = "planted")]
@@ -450,6 +457,7 @@ impl Client {
 
     /// Does what the last input made possible: hands out connections, opens new ones.
     fn settle(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         if self.is_shut_down {
             return;
         }

@@ -115,7 +115,8 @@ pub enum WatchEvent {
         /// That revision; it never falls.
         revision: i64,
     },
-    /// The connection was lost, and the watch goes on over another one without a gap.
+    /// The connection was lost, or left to others that the watch held up, and the watch goes on over
+    /// another one without a gap.
     Resumed {
         /// The revision it asked to go on from.
         from: i64,

@@ -23,6 +23,10 @@ pub(crate) enum Timer {
     Created(ConnId),
     /// Those who wait for a token may ask for one again.
     Login,
+    /// Watches that are not read make way for their neighbours on a connection.
+    SlowWatches(ConnId),
+    /// Watches that made way go on.
+    WatchesBack,
     /// A watch has to have been confirmed for the first time.
     WatchOpen(WatchId),
     /// A snapshot has to have come to its next step, or to its end.

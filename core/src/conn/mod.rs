@@ -76,6 +76,10 @@ pub(crate) struct Conn {
     told: bool,
     /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
     pub(crate) full_streams: usize,
+    /// Its one watch has it for itself (guarantee G18).
+    pub(crate) is_alone: bool,
+    /// When full watches on it make way for their neighbours; set while they hold some up.
+    pub(crate) slow_deadline: Option<Instant>,
     /// When the server has to have confirmed a watch; set while it owes one.
     pub(crate) created_deadline: Option<Instant>,
     /// How many confirmations had come when that was set.
@@ -135,6 +139,8 @@ impl Conn {
             last_used: Instant::ZERO,
             told: false,
             full_streams: 0,
+            is_alone: false,
+            slow_deadline: None,
             created_deadline: None,
             answered_creates: 0,
             server: ServerVersion::Unknown,

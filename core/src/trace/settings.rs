@@ -100,6 +100,7 @@ settings! {
     read_timeout,
     write_timeout,
     watch_created_timeout,
+    slow_watch_after,
     snapshot_idle_timeout,
     max_connections,
     max_watches_per_connection,

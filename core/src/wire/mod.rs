@@ -247,6 +247,14 @@ impl Wire {
         }
     }
 
+    /// How many watches are on it that were not canceled.
+    pub(crate) fn watches(&self) -> usize {
+        match self {
+            Self::Watch(watches) => watches.active(),
+            Self::Unary(_) | Self::Renew(_) | Self::Single(_) => 0,
+        }
+    }
+
     /// Whether no stream is on it.
     pub(crate) fn is_idle(&self) -> bool {
         each!(self, carrier => carrier.is_idle())

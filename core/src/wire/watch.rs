@@ -177,6 +177,11 @@ impl WatchWire {
         self.state.by_id.len()
     }
 
+    /// Watches that were not canceled.
+    pub(super) fn active(&self) -> usize {
+        self.state.ids.len()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.state.ids.is_empty()
     }

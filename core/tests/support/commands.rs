@@ -287,6 +287,7 @@ impl World {
                 "watches" => config.limits.watches = number(),
                 "streams" => config.limits.streams = number(),
                 "stream_buffer" => config.limits.stream_buffer_bytes = number(),
+                "slow_after" => config.slow_watch_after = duration(value),
                 "silence" => config.snapshot_idle_timeout = duration(value),
                 "ttl" => config.token_ttl = duration(value),
                 "user" | "password" | "token" => {}

@@ -1,8 +1,8 @@
 //! What watches hold undelivered, and which connections are not read because of it.
 //!
 //! Each watch has its bound, and all together have one. A watch that passes either is full, and while one
-//! on it is full a connection is not read (rule W-12, guarantee G17). What is in the queue is not known
-//! here.
+//! on it is full a connection is not read (rule W-12, guarantee G17). Where it holds up others it makes way
+//! (`aside`). What is in the queue is not known here.
 
 use super::Watcher;
 use crate::api::KvEvent;
@@ -61,7 +61,9 @@ impl Client {
         if core::mem::replace(&mut watcher.full, full) == full {
             return;
         }
-        let Some(id) = watcher.conn() else { return };
+        let Some(id) = watcher.conn() else {
+            return self.comes_back(watch);
+        };
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
@@ -84,6 +86,7 @@ impl Client {
             };
             self.outputs.push_back(output);
         }
+        self.time_slow_watches(id);
     }
 
     /// A watch is off its connection without our doing: what it held up there goes on. It still

@@ -3,15 +3,17 @@
 //! A watch waits until a connection has room for it, is confirmed there, and waits again when the
 //! connection is lost, at the position its rules gave it (`position`). Many share a connection; a new
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
-//! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch.
+//! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
+//! `aside` keeps one that is not read from holding up others.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
 //!                ▲                    │                     │    │ canceled, compacted,
-//!                └── connection lost ─┴─────────────────────┘    │ refused, shut down
-//!                                                              Ended ──its end polled──► gone
+//!                ├── connection lost ─┴─────────────────────┤    │ refused, shut down
+//!                └── read ── Aside ◄── held up its neighbours ┘  Ended ──its end polled──► gone
 //! ```
 
+mod aside;
 mod buffers;
 mod losses;
 #[cfg(feature = "planted")]
@@ -57,6 +59,8 @@ pub(super) struct Watches {
     queued_bytes: usize,
     /// That became too much, and has not become half of it since.
     squeezed: bool,
+    /// Those that were set aside and are to be placed by a timer.
+    back: Vec<WatchId>,
 }
 
 impl Client {
@@ -172,8 +176,11 @@ impl Client {
         let most = self.config.max_watches_per_connection.max(1);
         let mut place = 0;
         while let Some(watch) = self.watches.waiting.get(place).copied() {
+            let alone = self.goes_alone(watch);
             let has_room = |conn: &Conn| {
                 conn.lane == Lane::Watches
+                    && !alone
+                    && !conn.is_alone
                     && conn.wire.free(most) > 0
                     && self.auth.is_current(now, conn)
             };
@@ -197,6 +204,11 @@ impl Client {
                         go.then(|| self.open_conn(now, Lane::Watches, at))
                     })
                 }
+                // Others may find room where it does not look.
+                None if alone => {
+                    place += 1;
+                    continue;
+                }
                 None => return,
             };
             let conn = match conn {
@@ -209,6 +221,9 @@ impl Client {
                 }
             };
             self.watches.waiting.remove(place);
+            if let Some(conn) = self.conns.get_mut(&conn).filter(|_| alone) {
+                conn.is_alone = true;
+            }
             self.start_watch(now, watch, conn);
         }
     }
@@ -228,6 +243,7 @@ impl Client {
         if core::mem::take(&mut watcher.full) {
             self.set_full(watch, true);
         }
+        self.time_slow_watches(conn_id);
         if self
             .conns
             .get(&conn_id)
@@ -338,7 +354,10 @@ impl Client {
         };
         match conn.wire.cancel(StreamId(watch.get())) {
             CancelStep::CloseConnection => self.conn_lost(now, conn_id, CloseReason::Canceled),
-            CancelStep::Done => self.tell_transmit(conn_id),
+            CancelStep::Done => {
+                self.time_slow_watches(conn_id);
+                self.tell_transmit(conn_id);
+            }
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Watcher {
     /// The server canceled it without a reason: it waits as after a lost connection, even where
     /// another connection has room.
     pub(super) rests: bool,
+    /// It held up others once, and has a connection of its own where there is room for one.
+    pub(super) alone: bool,
     /// How many new tokens were asked for because of it since it was last confirmed.
     pub(super) refreshes: u32,
     /// When it was last confirmed.
@@ -58,6 +60,8 @@ pub(super) enum Phase {
     Creating(ConnId),
     /// Confirmed.
     Live(ConnId),
+    /// Was taken off a connection on which it held up others; waits for its user.
+    Aside,
     /// Ended; stays until its user has seen the end.
     Ended,
 }
@@ -72,6 +76,7 @@ impl Watcher {
             wants_progress: false,
             full: false,
             rests: false,
+            alone: false,
             refreshes: 0,
             live_since: Instant::ZERO,
             was_created: false,
@@ -278,7 +283,7 @@ impl Watcher {
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self.phase {
             Phase::Creating(conn) | Phase::Live(conn) => Some(conn),
-            Phase::Waiting | Phase::Ended => None,
+            Phase::Waiting | Phase::Aside | Phase::Ended => None,
         }
     }
 }
