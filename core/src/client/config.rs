@@ -49,6 +49,12 @@ pub struct Config {
     /// that connection. 2 s, for the same reason; the gateway never answers a watch it could not read
     /// (gateway.md 7.3).
     pub watch_created_timeout: Duration,
+    /// After how long a silence the server of a watch connection is asked whether it is there. 5 s (guarantee
+    /// G20): one small request for each connection that is idle, however many watches it has. Zero means
+    /// never: a server that is gone without a word is then noticed when the system notices.
+    pub watch_idle_timeout: Duration,
+    /// How long it may take to say anything then, before its endpoint is left. 2 s.
+    pub watch_probe_timeout: Duration,
     /// How long a watch that holds [`Limits::watch_buffer_bytes`] may hold up the others on its connection.
     /// Then it is canceled there, and goes on over a connection of its own once its user has read half of
     /// what it holds. 50 ms: half of what guarantee G18 allows, and longer than a busy user pauses.
@@ -171,6 +177,8 @@ impl Config {
             read_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(8),
             watch_created_timeout: Duration::from_secs(2),
+            watch_idle_timeout: Duration::from_secs(5),
+            watch_probe_timeout: Duration::from_secs(2),
             slow_watch_after: Duration::from_millis(50),
             snapshot_idle_timeout: Duration::from_secs(30),
             max_connections: 8,

@@ -116,6 +116,7 @@ impl Client {
             self.calls.add_idle(id, conn.lane);
         }
         self.arm_created(now, id);
+        self.listen(now, id);
         self.stream_opened(now, id);
         self.tell_transmit(id);
     }
@@ -145,6 +146,9 @@ impl Client {
         }
         if let Some(deadline) = conn.created_deadline {
             self.timers.disarm(deadline, Timer::Created(id));
+        }
+        if let Some(deadline) = conn.silence_deadline {
+            self.timers.disarm(deadline, Timer::Silence(id));
         }
         if let Some(deadline) = conn.slow_deadline {
             self.timers.disarm(deadline, Timer::SlowWatches(id));

@@ -263,8 +263,13 @@ impl Client {
     pub fn handle_received(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) {
         if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
             self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
+            open.heard = now;
+            let was_probed = core::mem::take(&mut open.is_probed);
             open.wire.handle_received(bytes);
             self.now = self.now.max(now);
+            if was_probed {
+                self.probe_answered(now, conn);
+            }
             self.drain_wire(now, conn);
             self.settle(now);
         }
@@ -357,6 +362,7 @@ impl Client {
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::Login => self.login_is_due(),
+                Timer::Silence(conn) => self.silence_is_due(now, conn),
                 Timer::SlowWatches(conn) => self.slow_watches_are_due(conn),
                 Timer::WatchesBack => self.watches_are_back(),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),

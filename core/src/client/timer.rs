@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     Created(ConnId),
     /// Those who wait for a token may ask for one again.
     Login,
+    /// A watch connection was silent for long, or did not answer whether it is there.
+    Silence(ConnId),
     /// Watches that are not read make way for their neighbours on a connection.
     SlowWatches(ConnId),
     /// Watches that made way go on.

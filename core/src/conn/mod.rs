@@ -76,6 +76,14 @@ pub(crate) struct Conn {
     told: bool,
     /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
     pub(crate) full_streams: usize,
+    /// When bytes came last, or it was known that none could come.
+    pub(crate) heard: Instant,
+    /// The server was asked whether it is there, and nothing came since.
+    pub(crate) is_probed: bool,
+    /// Some stream on it was full since its silence was looked at.
+    pub(crate) was_full: bool,
+    /// When its silence is looked at.
+    pub(crate) silence_deadline: Option<Instant>,
     /// Its one watch has it for itself (guarantee G18).
     pub(crate) is_alone: bool,
     /// When full watches on it make way for their neighbours; set while they hold some up.
@@ -139,6 +147,10 @@ impl Conn {
             last_used: Instant::ZERO,
             told: false,
             full_streams: 0,
+            heard: Instant::ZERO,
+            is_probed: false,
+            was_full: false,
+            silence_deadline: None,
             is_alone: false,
             slow_deadline: None,
             created_deadline: None,

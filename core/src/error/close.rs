@@ -41,6 +41,8 @@ pub enum CloseReason {
     Deadline,
     /// A watch was not confirmed in time.
     NotCreated,
+    /// Nothing came on a connection of watches, not even when it was asked for (guarantee G20).
+    Silent,
     /// The caller canceled what it was for.
     Canceled,
     /// The client was shut down.
@@ -60,6 +62,7 @@ impl fmt::Display for CloseReason {
             Self::Status(status) => write!(f, "server ended the stream: {status}"),
             Self::NotReusable => f.write_str("server will close the connection"),
             Self::Idle => f.write_str("nothing was left to do on the connection"),
+            Self::Silent => f.write_str("server was silent, and did not answer when asked"),
             Self::Deadline => f.write_str("a deadline passed before the answer came"),
             Self::NotCreated => f.write_str("server did not confirm a watch in time"),
             Self::Canceled => f.write_str("canceled by the caller"),

@@ -100,6 +100,8 @@ settings! {
     read_timeout,
     write_timeout,
     watch_created_timeout,
+    watch_idle_timeout,
+    watch_probe_timeout,
     slow_watch_after,
     snapshot_idle_timeout,
     max_connections,

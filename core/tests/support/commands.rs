@@ -263,6 +263,8 @@ impl World {
 
     fn start(&mut self, words: &Words<'_>) {
         let mut config = Config::new(words.plain.iter()).expect("endpoints");
+        // Transcripts of silences name it; the others are about something else.
+        config.watch_idle_timeout = Duration::ZERO;
         for (name, value) in &words.named {
             let number = || value.parse().expect("a number");
             match *name {
@@ -287,6 +289,7 @@ impl World {
                 "watches" => config.limits.watches = number(),
                 "streams" => config.limits.streams = number(),
                 "stream_buffer" => config.limits.stream_buffer_bytes = number(),
+                "watch_idle" => config.watch_idle_timeout = duration(value),
                 "slow_after" => config.slow_watch_after = duration(value),
                 "silence" => config.snapshot_idle_timeout = duration(value),
                 "ttl" => config.token_ttl = duration(value),

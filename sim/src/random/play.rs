@@ -10,8 +10,8 @@ use etcd_core::{
 
 use super::script::{ClientKnobs, Line, Order, Script};
 use crate::check::{Event, Evidence, History, Violation, What, check};
-use crate::net::{Fault as NetFault, FaultKind, Tally, Way};
-use crate::world::{Act, Between, Pace, World};
+use crate::net::{Fault as NetFault, FaultKind, Tally};
+use crate::world::{Act, Pace, World};
 
 /// How long everything has to end or to go on, once nothing is wrong any more (guarantee G60).
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -121,13 +121,6 @@ impl Player {
     /// Nothing is wrong any more: everything ends or goes on.
     fn go_on(&self, script: &Script) -> Result<(), Violation> {
         self.world.calm();
-        // A watch on a connection whose other end is gone without a word does not find out by itself
-        // (guarantee G20 is to come), so these connections are told.
-        if self.world.tally().count(FaultKind::HalfOpen) > 0 || script.lines.iter().any(is_silent) {
-            let (way, at) = (Way::Down, 0);
-            self.world
-                .strike(Between::all(), NetFault::Reset { way, at });
-        }
         for (&(client, _), &watch) in &self.watches {
             let before = self.world.look(|history| history.events.len());
             self.world.set_pace(client, watch, Pace::AtOnce);
@@ -142,18 +135,27 @@ impl Player {
         }
         let calm = self.world.now() + PATIENCE;
         self.run_until(calm)?;
-        let mut asked = Vec::new();
         for client in 0..script.clients.len() {
             let under_way = self.world.calls_under_way(client);
             if under_way > 0 {
                 let text = format!("{under_way} calls have no outcome");
                 return Err(Violation::new("G60", self.world.now(), Some(client), text));
             }
+        }
+        // Watches on connections whose other end is gone without a word have found out (guarantee G20). A
+        // pooled connection is trusted as long as it was used lately (rule R-9).
+        let half_open = self.world.tally().count(FaultKind::HalfOpen);
+        if half_open > 0 || script.lines.iter().any(is_silent) {
+            let trusted = script.clients.iter().map(|client| client.idle_limit);
+            self.run_until(calm + trusted.max().unwrap_or_default())?;
+        }
+        let mut asked = Vec::new();
+        for client in 0..script.clients.len() {
             let put = Put::new("k-last", format!("last of {client}"));
             asked.push((client, self.world.call(client, put)));
             asked.push((client, self.world.call(client, Range::key("k-last"))));
         }
-        self.run_until(calm + PROMPTLY)?;
+        self.run_until(self.world.now() + PROMPTLY)?;
         // On a slow network much takes its time: it is enough that it comes.
         let mut seen = self.world.look(batches);
         for _ in 0..MOST_SECONDS {

@@ -68,6 +68,7 @@ impl Client {
             return;
         };
         let was_full = conn.full_streams > 0;
+        conn.was_full |= full;
         if full {
             conn.full_streams += 1;
         } else {

@@ -4,7 +4,7 @@
 //! connection is lost, at the position its rules gave it (`position`). Many share a connection; a new
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
 //! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
-//! `aside` keeps one that is not read from holding up others.
+//! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
@@ -20,6 +20,7 @@ mod losses;
 mod planted;
 mod position;
 mod progress;
+mod silence;
 mod watcher;
 
 use std::collections::BTreeMap;
