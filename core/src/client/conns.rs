@@ -216,6 +216,19 @@ impl Client {
         }
     }
 
+    /// A server is behind what a watch saw: the next one is asked, after a wait where all were (guarantee
+    /// G21). Of watches that find out together one counts.
+    pub(super) fn watches_are_behind(&mut self, now: Instant, at: EndpointIndex) {
+        if !self.endpoints.handle_failure(at) {
+            return;
+        }
+        let endpoints = self.endpoints.configured();
+        let gate = self.gates.entry(Lane::Watches).or_default();
+        if let Some(until) = gate.handle_failure(now, endpoints, WATCHES_CAP, &mut self.rng) {
+            self.timers.arm(until, Timer::Retry(Lane::Watches));
+        }
+    }
+
     /// Whether a lane may open a connection now.
     pub(super) fn may_open(&self, lane: Lane) -> bool {
         self.gates.get(&lane).is_none_or(super::pool::Gate::is_open)

@@ -184,6 +184,15 @@ pub enum WatchEnd {
         /// The revision the watch had to go on from.
         next: i64,
     },
+    /// For 30 s every server that answered was behind what the watch delivered: the cluster was restored from
+    /// older data, or these servers lag for good (guarantee G21). Revisions may mean something else now: read
+    /// the range again, and watch from that read's revision.
+    RevisionWentBack {
+        /// The highest revision the watch told.
+        seen: i64,
+        /// The revision of the server that confirmed it last.
+        server: i64,
+    },
     /// The user may not watch that range.
     PermissionDenied(Status),
     /// It could not be created, or a limit was passed.
@@ -203,6 +212,10 @@ impl core::fmt::Display for WatchEnd {
                 f,
                 "revision {next} was compacted, the oldest one kept is {compact_revision}"
             ),
+            Self::RevisionWentBack { seen, server } => write!(
+                f,
+                "the server is at revision {server}, but {seen} was delivered: was the cluster restored?"
+            ),
             Self::PermissionDenied(status) => core::fmt::Display::fmt(status, f),
             Self::Failed(error) => core::fmt::Display::fmt(error, f),
             Self::Shutdown => f.write_str("the client was shut down"),
@@ -218,6 +231,10 @@ impl From<WatchEnd> for Error {
             WatchEnd::Canceled => Self::Canceled { applied },
             WatchEnd::Compacted { .. } => {
                 let status = Status::new(Code::OUT_OF_RANGE, Known::Compacted.message());
+                Self::Etcd { status, applied }
+            }
+            WatchEnd::RevisionWentBack { .. } => {
+                let status = Status::new(Code::OUT_OF_RANGE, Known::FutureRev.message());
                 Self::Etcd { status, applied }
             }
             WatchEnd::PermissionDenied(status) => Self::Etcd { status, applied },

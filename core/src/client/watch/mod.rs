@@ -4,7 +4,8 @@
 //! connection is lost, at the position its rules gave it (`position`). Many share a connection; a new
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
 //! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
-//! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones.
+//! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones,
+//! `behind` leaves those that know less than the watch.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
@@ -14,6 +15,7 @@
 //! ```
 
 mod aside;
+mod behind;
 mod buffers;
 mod losses;
 #[cfg(feature = "planted")]
@@ -178,10 +180,12 @@ impl Client {
         let mut place = 0;
         while let Some(watch) = self.watches.waiting.get(place).copied() {
             let alone = self.goes_alone(watch);
+            let avoids = self.avoided_by(watch);
             let has_room = |conn: &Conn| {
                 conn.lane == Lane::Watches
                     && !alone
                     && !conn.is_alone
+                    && Some(conn.endpoint) != avoids
                     && conn.wire.free(most) > 0
                     && self.auth.is_current(now, conn)
             };
@@ -287,6 +291,10 @@ impl Client {
 
     /// The server said something about watches.
     pub(super) fn watch_event(&mut self, now: Instant, conn: ConnId, event: WireEvent) {
+        // It may have left the connection by something that came with this.
+        if self.has_left(conn, &event) {
+            return;
+        }
         match event {
             WireEvent::Created { stream, revision } => {
                 self.watch_created(now, conn, watch_of(stream), revision);
@@ -313,7 +321,23 @@ impl Client {
         }
     }
 
+    /// Whether something is about a watch that is not on this connection any more.
+    fn has_left(&self, conn: ConnId, event: &WireEvent) -> bool {
+        let (WireEvent::Created { stream, .. }
+        | WireEvent::Events { stream, .. }
+        | WireEvent::Progress { stream, .. }
+        | WireEvent::Ended { stream, .. }) = event
+        else {
+            return false;
+        };
+        let watcher = self.watches.table.get(&watch_of(*stream));
+        watcher.is_none_or(|watcher| watcher.conn() != Some(conn))
+    }
+
     fn watch_created(&mut self, now: Instant, conn: ConnId, watch: WatchId, revision: i64) {
+        if self.is_behind(now, conn, watch, revision) {
+            return;
+        }
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };

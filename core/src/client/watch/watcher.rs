@@ -15,6 +15,7 @@ use crate::client::output::WatchBatch;
 use crate::client::output::WatchEnd;
 use crate::client::output::WatchEvent;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::time::Instant;
 
 /// One watch.
@@ -35,11 +36,17 @@ pub(super) struct Watcher {
     pub(super) rests: bool,
     /// It held up others once, and has a connection of its own where there is room for one.
     pub(super) alone: bool,
+    /// Since when every server that confirmed it is behind what it saw.
+    pub(super) behind_since: Option<Instant>,
+    /// The last of them.
+    pub(super) avoids: Option<EndpointIndex>,
     /// How many new tokens were asked for because of it since it was last confirmed.
     pub(super) refreshes: u32,
     /// When it was last confirmed.
     pub(super) live_since: Instant,
     was_created: bool,
+    /// The highest revision its user was, or will be, told of.
+    seen: i64,
     /// The highest progress told; it never falls (guarantee G16).
     told_progress: i64,
     queue: VecDeque<WatchEvent>,
@@ -77,9 +84,12 @@ impl Watcher {
             full: false,
             rests: false,
             alone: false,
+            behind_since: None,
+            avoids: None,
             refreshes: 0,
             live_since: Instant::ZERO,
             was_created: false,
+            seen: 0,
             told_progress: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -122,6 +132,7 @@ impl Watcher {
     /// The server confirmed it for the first time.
     pub(super) fn handle_created(&mut self, revision: i64) {
         self.was_created = true;
+        self.seen = revision;
         self.position.handle_created(revision);
         #[cfg(feature = "planted")]
         if self.planted == Some(crate::planted::Planted::ResumeAtCreated) {
@@ -141,6 +152,7 @@ impl Watcher {
         if !is_new {
             return u64::try_from(events.len()).unwrap_or(u64::MAX);
         }
+        self.seen = self.seen.max(revision);
         let batch = WatchBatch {
             header,
             revision,
@@ -165,6 +177,7 @@ impl Watcher {
     /// The server has sent everything up to `revision`.
     pub(super) fn handle_progress(&mut self, revision: i64) {
         if let Some(revision) = self.position.handle_progress(revision) {
+            self.seen = self.seen.max(revision);
             self.tell_progress(revision);
         }
     }
@@ -261,6 +274,11 @@ impl Watcher {
         let tell = !self.told && !self.queue.is_empty();
         self.told |= tell;
         tell
+    }
+
+    /// The highest revision its user was, or will be, told of.
+    pub(super) const fn seen(&self) -> i64 {
+        self.seen
     }
 
     pub(super) const fn was_created(&self) -> bool {
