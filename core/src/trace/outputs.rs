@@ -13,9 +13,11 @@ use crate::client::CallOptions;
 use crate::client::Endpoint;
 use crate::client::Event;
 use crate::client::Output;
+use crate::client::Overflow;
 use crate::client::StreamEnd;
 use crate::client::StreamEvent;
 use crate::client::WatchEvent;
+use crate::client::WatchOptions;
 use crate::error::Error;
 use crate::error::NetError;
 use crate::error::NetErrorKind;
@@ -50,6 +52,32 @@ pub(super) fn manner(manner: Option<Manner>, options: &CallOptions) -> String {
         }
     }
     format!("{{{}}}", members.join(","))
+}
+
+/// The options of a watch as JSON; those that are as by default are not named.
+pub(super) fn watch_options(options: &WatchOptions) -> String {
+    let overflow = match options.overflow {
+        Overflow::Pause => return "{}".to_owned(),
+        Overflow::Cancel => "cancel",
+        Overflow::CoalesceByKey => "coalesce",
+    };
+    format!("{{\"overflow\":\"{overflow}\"}}")
+}
+
+/// Reads what `watch_options` wrote.
+pub(super) fn read_watch_options(text: &str) -> Option<WatchOptions> {
+    let Ok(Value::Object(members)) = serde_json::from_str(text) else {
+        return None;
+    };
+    let mut options = WatchOptions::default();
+    for (name, value) in &members {
+        match (name.as_str(), value.as_str()) {
+            ("overflow", Some("cancel")) => options.overflow = Overflow::Cancel,
+            ("overflow", Some("coalesce")) => options.overflow = Overflow::CoalesceByKey,
+            _ => return None,
+        }
+    }
+    Some(options)
 }
 
 /// Reads what `manner` wrote; it is compared with what is written again later.
@@ -165,7 +193,12 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
                 events: batch.events.clone(),
                 ..WatchResponse::default()
             };
-            let what = format_args!("watch {id} events {}", batch.revision);
+            let kind = if batch.coalesced {
+                "coalesced"
+            } else {
+                "events"
+            };
+            let what = format_args!("watch {id} {kind} {}", batch.revision);
             log.output_json(what, &json(&frame));
         }
         Some(WatchEvent::Progress { revision }) => {

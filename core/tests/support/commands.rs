@@ -21,12 +21,14 @@ use etcd_core::NetError;
 use etcd_core::NetErrorKind;
 use etcd_core::Observe;
 use etcd_core::Output;
+use etcd_core::Overflow;
 use etcd_core::Put;
 use etcd_core::Range;
 use etcd_core::Readyz;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
+use etcd_core::WatchOptions;
 use etcd_core::trace::Recorded;
 use etcd_core::trace::Recording;
 
@@ -125,7 +127,13 @@ impl World {
                 let mut watch = Watch::key(words.at(0));
                 watch.start_revision = words.signed("from").unwrap_or(0);
                 watch.fragment = words.find("fragment").is_some();
-                let id = self.client().watch(now, watch);
+                let mut options = WatchOptions::default();
+                options.overflow = match words.find("overflow") {
+                    Some("cancel") => Overflow::Cancel,
+                    Some("coalesce") => Overflow::CoalesceByKey,
+                    _ => Overflow::Pause,
+                };
+                let id = self.client().watch_with(now, watch, options);
                 self.watches.insert(id.get(), id);
             }
             "unwatch" => {

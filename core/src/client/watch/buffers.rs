@@ -4,24 +4,36 @@
 //! on it is full a connection is not read (rule W-12, guarantee G17). Where it holds up others it makes way
 //! (`aside`). What is in the queue is not known here.
 
+use super::Overflow;
 use super::Watcher;
 use crate::api::KvEvent;
 use crate::api::ResponseHeader;
 use crate::client::Client;
 use crate::client::output::Output;
+use crate::client::output::WatchEnd;
 use crate::id::WatchId;
+use crate::time::Instant;
 
 impl Client {
     /// All events of one revision came for a watch.
-    pub(super) fn take_in(&mut self, watch: WatchId, header: ResponseHeader, events: Vec<KvEvent>) {
+    pub(super) fn take_in(
+        &mut self,
+        now: Instant,
+        watch: WatchId,
+        header: ResponseHeader,
+        events: Vec<KvEvent>,
+    ) {
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
         let before = watcher.queued_bytes();
         self.stats.events_dropped += watcher.handle_revision(header, events);
-        let held = watcher.queued_bytes();
         let limits = &self.config.limits;
-        self.watches.queued_bytes += held - before;
+        if watcher.queued_bytes() > limits.watch_buffer_bytes {
+            watcher.coalesce();
+        }
+        let held = watcher.queued_bytes();
+        self.watches.queued_bytes = self.watches.queued_bytes + held - before;
         let squeezed = self.watches.queued_bytes > limits.all_watch_buffers_bytes;
         self.watches.squeezed |= squeezed;
         let limit = limits.watch_buffer_bytes;
@@ -30,6 +42,11 @@ impl Client {
             Some(crate::planted::Planted::UnboundedBuffer) => usize::MAX,
             _ => limit,
         };
+        if held > limit && watcher.options.overflow == Overflow::Cancel {
+            let next = watcher.position().next();
+            self.leave_watch_conn(now, watch);
+            return self.end_watch(watch, WatchEnd::Lagged { next });
+        }
         if held > limit || (squeezed && held > before) {
             self.set_full(watch, true);
         }

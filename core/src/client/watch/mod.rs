@@ -18,6 +18,8 @@ mod aside;
 mod behind;
 mod buffers;
 mod losses;
+mod merged;
+mod options;
 #[cfg(feature = "planted")]
 mod planted;
 mod position;
@@ -27,6 +29,9 @@ mod watcher;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+
+pub use self::options::Overflow;
+pub use self::options::WatchOptions;
 
 use self::watcher::Phase;
 use self::watcher::Watcher;
@@ -83,6 +88,25 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn watch(&mut self, now: Instant, watch: impl Into<Watch>) -> WatchId {
+        self.watch_with(now, watch, WatchOptions::default())
+    }
+
+    /// As [`Client::watch`], with options.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Overflow, Watch, WatchOptions};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let options = WatchOptions::default().with_overflow(Overflow::CoalesceByKey);
+    /// let watch = client.watch_with(Instant::ZERO, Watch::prefix("/gauges/"), options);
+    /// assert!(client.poll_watch(watch).is_none());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn watch_with(
+        &mut self,
+        now: Instant,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> WatchId {
         let watch = watch.into();
         let id = WatchId::new(self.next_watch);
         self.next_watch += 1;
@@ -97,7 +121,7 @@ impl Client {
             None
         };
         let deadline = now + self.config.read_timeout;
-        let watcher = Watcher::new(watch, deadline);
+        let watcher = Watcher::new(watch, options, deadline);
         #[cfg(feature = "planted")]
         let watcher = watcher.with_planted(self.config.planted);
         self.watches.table.insert(id, watcher);
@@ -303,7 +327,7 @@ impl Client {
                 stream,
                 header,
                 events,
-            } => self.take_in(watch_of(stream), header, events),
+            } => self.take_in(now, watch_of(stream), header, events),
             WireEvent::Progress { stream, revision } => {
                 let watch = watch_of(stream);
                 #[cfg(feature = "planted")]

@@ -6,6 +6,9 @@
 
 use std::collections::VecDeque;
 
+use super::merged::Merged;
+use super::options::Overflow;
+use super::options::WatchOptions;
 use super::position::Position;
 use crate::api::KvEvent;
 use crate::api::ResponseHeader;
@@ -24,6 +27,7 @@ pub(super) struct Watcher {
     /// As asked; its start revision is replaced by the position's at each start.
     request: Watch,
     position: Position,
+    pub(super) options: WatchOptions,
     pub(super) phase: Phase,
     /// Until when it has to be confirmed for the first time; none after that.
     pub(super) open_deadline: Option<Instant>,
@@ -50,7 +54,9 @@ pub(super) struct Watcher {
     /// The highest progress told; it never falls (guarantee G16).
     told_progress: i64,
     queue: VecDeque<WatchEvent>,
-    /// The size of the batches in `queue`.
+    /// The batches that came to too much, and those since; they come behind the queue.
+    merged: Option<Merged>,
+    /// The size of the batches in both.
     queued_bytes: usize,
     /// The user was told that there is something, and has not found the queue empty since.
     told: bool,
@@ -74,10 +80,11 @@ pub(super) enum Phase {
 }
 
 impl Watcher {
-    pub(super) fn new(request: Watch, open_deadline: Instant) -> Self {
+    pub(super) fn new(request: Watch, options: WatchOptions, open_deadline: Instant) -> Self {
         Self {
             position: Position::new(request.start_revision),
             request,
+            options,
             phase: Phase::Waiting,
             open_deadline: Some(open_deadline),
             wants_progress: false,
@@ -92,6 +99,7 @@ impl Watcher {
             seen: 0,
             told_progress: 0,
             queue: VecDeque::new(),
+            merged: None,
             queued_bytes: 0,
             told: false,
             #[cfg(feature = "planted")]
@@ -157,10 +165,43 @@ impl Watcher {
             header,
             revision,
             events,
+            coalesced: false,
         };
+        if let Some(merged) = &mut self.merged {
+            let before = merged.size();
+            merged.add(batch);
+            self.queued_bytes = self.queued_bytes - before + merged.size();
+            return 0;
+        }
         self.queued_bytes = self.queued_bytes.saturating_add(size(&batch));
         self.queue.push_back(WatchEvent::Batch(batch));
         0
+    }
+
+    /// It holds too much: keeps the last change of each key, if that is what its user chose.
+    pub(super) fn coalesce(&mut self) {
+        if self.options.overflow != Overflow::CoalesceByKey || self.merged.is_some() {
+            return;
+        }
+        let mut merged = Merged::default();
+        for event in core::mem::take(&mut self.queue) {
+            match event {
+                WatchEvent::Batch(batch) => merged.add(batch),
+                // It would promise what comes behind it.
+                WatchEvent::Progress { .. } => {}
+                event => self.queue.push_back(event),
+            }
+        }
+        self.queued_bytes = merged.size();
+        self.merged = Some(merged);
+    }
+
+    /// What comes behind the merged changes is to be queued: they become a batch.
+    fn close_merged(&mut self) {
+        if let Some(merged) = self.merged.take() {
+            let batch = merged.into_batch();
+            self.queue.push_back(WatchEvent::Batch(batch));
+        }
     }
 
     #[cfg(feature = "planted")]
@@ -195,6 +236,7 @@ impl Watcher {
     }
 
     fn tell_progress(&mut self, revision: i64) {
+        self.close_merged();
         self.told_progress = self.told_progress.max(revision);
         #[cfg(feature = "planted")]
         if self.planted == Some(crate::planted::Planted::ProgressOvertakes) {
@@ -212,6 +254,7 @@ impl Watcher {
         if self.planted == Some(crate::planted::Planted::CreatedAgain) {
             self.handle_created(self.position.certified());
         }
+        self.close_merged();
         self.forget(|event| matches!(event, WatchEvent::Resumed { .. }));
         self.queue.push_back(WatchEvent::Resumed {
             from: self.position.next(),
@@ -235,6 +278,7 @@ impl Watcher {
 
     /// Ends it; what is queued comes first.
     pub(super) fn end(&mut self, end: WatchEnd) {
+        self.close_merged();
         self.phase = Phase::Ended;
         self.queue.push_back(WatchEvent::End(end));
     }
@@ -246,6 +290,7 @@ impl Watcher {
             return;
         }
         self.queue.clear();
+        self.merged = None;
         self.queued_bytes = 0;
     }
 
@@ -260,6 +305,9 @@ impl Watcher {
     }
 
     pub(super) fn poll(&mut self) -> Option<WatchEvent> {
+        if self.queue.is_empty() {
+            self.close_merged();
+        }
         let event = self.queue.pop_front();
         match &event {
             Some(WatchEvent::Batch(batch)) => self.queued_bytes -= size(batch),
@@ -271,7 +319,7 @@ impl Watcher {
 
     /// Whether the user has to be told that there is something.
     pub(super) fn poll_tell(&mut self) -> bool {
-        let tell = !self.told && !self.queue.is_empty();
+        let tell = !self.told && (!self.queue.is_empty() || self.merged.is_some());
         self.told |= tell;
         tell
     }
