@@ -44,8 +44,8 @@ pub use http;
 
 pub use api::*;
 pub use client::{
-    CallOptions, Client, Config, Credentials, Endpoint, Event, Limits, Output, Overflow, Stats,
-    StreamEnd, StreamEvent, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
+    CallOptions, Client, Config, Credentials, Endpoint, Event, Limits, NoLeader, Output, Overflow,
+    Stats, StreamEnd, StreamEvent, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,

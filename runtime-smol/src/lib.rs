@@ -83,7 +83,7 @@ pub use etcd_core::api::*;
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
     Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, Limit, Limits, Misuse, NetError,
-    NetErrorKind, Overflow, Phase, ProtocolError, SnapshotFault, Stats, Status, StreamEnd,
-    StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
+    NetErrorKind, NoLeader, Overflow, Phase, ProtocolError, SnapshotFault, Stats, Status,
+    StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
     recipes::Page,
 };

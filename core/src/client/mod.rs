@@ -43,7 +43,7 @@ pub use self::endpoint::Endpoint;
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
-pub use self::watch::{Overflow, WatchOptions};
+pub use self::watch::{NoLeader, Overflow, WatchOptions};
 
 use self::auth::Auth;
 use self::calls::Calls;

@@ -123,6 +123,11 @@ pub enum WatchEvent {
         /// Where it goes on.
         endpoint: Endpoint,
     },
+    /// A member said that its cluster has no leader, and was left for another one (rule W-18).
+    NoLeader {
+        /// Which one.
+        endpoint: Endpoint,
+    },
     /// The watch has ended; nothing comes after it. Told once.
     End(WatchEnd),
 }

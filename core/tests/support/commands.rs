@@ -19,6 +19,7 @@ use etcd_core::LeaseKeepAlive;
 use etcd_core::Lock;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
+use etcd_core::NoLeader;
 use etcd_core::Observe;
 use etcd_core::Output;
 use etcd_core::Overflow;
@@ -133,6 +134,12 @@ impl World {
                     Some("coalesce") => Overflow::CoalesceByKey,
                     _ => Overflow::Pause,
                 };
+                if words.find("no_leader") == Some("fail") {
+                    options.no_leader = NoLeader::Fail;
+                }
+                options.resume_within = words.find("within").map(duration);
+                let losses = words.find("losses");
+                options.max_losses = losses.map(|losses| losses.parse().expect("a number"));
                 let id = self.client().watch_with(now, watch, options);
                 self.watches.insert(id.get(), id);
             }

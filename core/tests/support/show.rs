@@ -62,6 +62,7 @@ pub fn watch(event: &WatchEvent) -> String {
         WatchEvent::Resumed { from, endpoint } => {
             format!("resumed from {from} at {}", endpoint.host())
         }
+        WatchEvent::NoLeader { endpoint } => format!("no leader at {}", endpoint.host()),
         WatchEvent::End(end) => format!("end: {end}"),
         other => format!("{other:?}"),
     }

@@ -4,11 +4,14 @@
 //! Which of these last, so that asking again would not help, is said here (rules W-14 to W-19). Where a
 //! watch goes on from is said by its position alone.
 
+use super::NoLeader;
 use super::Phase;
 use super::passed;
 use super::watch_of;
 use crate::client::Client;
+use crate::client::conns::LONG_LIFE;
 use crate::client::output::WatchEnd;
+use crate::client::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::error::Applied;
@@ -145,11 +148,64 @@ impl Client {
             }
             let again = matches!(reason, CloseReason::Status(status)
                 if self.watch_refused(now, watch, conn.endpoint, conn.token, status));
-            match self.lasting(reason) {
-                Some(end) if !again => self.end_watch(watch, end),
+            let end = self.lasting(reason).filter(|_| !again);
+            let end = end.or_else(|| self.lost_again(now, watch, conn, reason));
+            match end {
+                Some(end) => self.end_watch(watch, end),
                 _ => self.wait_again(watch),
             }
         }
+    }
+
+    /// Counts a lost connection, and tells what it means that a member has no leader. Gives the end of the
+    /// watch where its options say that this was one loss too many.
+    fn lost_again(
+        &mut self,
+        now: Instant,
+        watch: WatchId,
+        conn: &Conn,
+        reason: &CloseReason,
+    ) -> Option<WatchEnd> {
+        let watcher = self.watches.table.get_mut(&watch)?;
+        if !watcher.was_created() {
+            return None;
+        }
+        let was_live = matches!(watcher.phase, Phase::Live(_));
+        if was_live && now - watcher.live_since > LONG_LIFE {
+            watcher.losses = 0;
+            watcher.lost_since = None;
+        }
+        watcher.losses = watcher.losses.saturating_add(1);
+        let since = *watcher.lost_since.get_or_insert(now);
+        let options = &watcher.options;
+        if let CloseReason::Status(status) = reason {
+            if status.known() == Some(Known::NoLeader) {
+                if options.no_leader == NoLeader::Fail {
+                    return Some(self.refused(status.clone()));
+                }
+                watcher.handle_no_leader(self.endpoints.get(conn.endpoint).clone());
+                self.tell_watch(watch);
+            }
+        }
+        let watcher = self.watches.table.get_mut(&watch)?;
+        if watcher
+            .options
+            .max_losses
+            .is_some_and(|most| watcher.losses > most)
+        {
+            let cause = match reason {
+                CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
+                reason => Cause::ConnectionLost(reason.clone()),
+            };
+            let applied = Applied::No;
+            return Some(WatchEnd::Failed(Error::Unavailable { cause, applied }));
+        }
+        if let (Some(within), None) = (watcher.options.resume_within, watcher.open_deadline) {
+            let deadline = since + within;
+            watcher.open_deadline = Some(deadline);
+            self.timers.arm(deadline, Timer::WatchOpen(watch));
+        }
+        None
     }
 
     /// Whether a refused watch is asked for again with another token (rule A-5).

@@ -30,6 +30,7 @@ mod watcher;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+pub use self::options::NoLeader;
 pub use self::options::Overflow;
 pub use self::options::WatchOptions;
 
@@ -378,9 +379,9 @@ impl Client {
             self.stats.resumes += 1;
         } else {
             watcher.handle_created(revision);
-            if let Some(deadline) = watcher.open_deadline.take() {
-                self.timers.disarm(deadline, Timer::WatchOpen(watch));
-            }
+        }
+        if let Some(deadline) = watcher.open_deadline.take() {
+            self.timers.disarm(deadline, Timer::WatchOpen(watch));
         }
         let wants_progress = watcher.wants_progress;
         self.tell_watch(watch);

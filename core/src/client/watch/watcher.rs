@@ -40,6 +40,9 @@ pub(super) struct Watcher {
     pub(super) rests: bool,
     /// It held up others once, and has a connection of its own where there is room for one.
     pub(super) alone: bool,
+    /// Connections lost in a row, and when the first of them was (rule W-21).
+    pub(super) losses: u32,
+    pub(super) lost_since: Option<Instant>,
     /// Since when every server that confirmed it is behind what it saw.
     pub(super) behind_since: Option<Instant>,
     /// The last of them.
@@ -91,6 +94,8 @@ impl Watcher {
             full: false,
             rests: false,
             alone: false,
+            losses: 0,
+            lost_since: None,
             behind_since: None,
             avoids: None,
             refreshes: 0,
@@ -248,6 +253,13 @@ impl Watcher {
         });
     }
 
+    /// A member it was on has no leader.
+    pub(super) fn handle_no_leader(&mut self, endpoint: Endpoint) {
+        self.close_merged();
+        self.forget(|event| matches!(event, WatchEvent::NoLeader { .. }));
+        self.queue.push_back(WatchEvent::NoLeader { endpoint });
+    }
+
     /// It goes on over another connection.
     pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
         #[cfg(feature = "planted")]
@@ -268,7 +280,9 @@ impl Watcher {
         let since_batch = self.queue.iter().rev().take_while(|event| {
             matches!(
                 event,
-                WatchEvent::Progress { .. } | WatchEvent::Resumed { .. }
+                WatchEvent::Progress { .. }
+                    | WatchEvent::Resumed { .. }
+                    | WatchEvent::NoLeader { .. }
             )
         });
         if let Some(back) = since_batch.into_iter().position(is_same) {
