@@ -45,8 +45,8 @@ pub use http;
 pub use api::*;
 pub use client::{
     Balance, CallOptions, Client, Config, Credentials, Endpoint, Event, KeepAlive, LeaseEnd,
-    LeaseEvent, LeasePhase, LeaseState, Limits, Output, Stats, StreamEnd, StreamEvent, WatchBatch,
-    WatchEnd, WatchEvent,
+    LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output, Overflow, Stats, StreamEnd,
+    StreamEvent, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,

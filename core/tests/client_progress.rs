@@ -318,7 +318,7 @@ fn a_full_watch_that_the_server_ends_lets_the_others_go_on() {
 fn a_connection_that_is_not_read_has_time_to_confirm() {
     check(
         r#"
-        > client a buffer=200 created_timeout=1s
+        > client a buffer=200 created_timeout=1s slow_after=60s
         > hold 1
         > watch k
         connect 1 to a

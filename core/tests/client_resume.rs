@@ -394,6 +394,7 @@ fn a_stream_that_ends_with_an_error_goes_on_elsewhere() {
         watch 1: created at 10
         > error 1 {"grpc_code":14,"http_code":503,"message":"etcdserver: no leader","http_status":"x"}
         close 1
+        watch 1: no leader at a
         connect 2 to b
         > open 2
         send 2: POST /v3/watch (open, with a leader)

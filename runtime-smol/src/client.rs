@@ -15,6 +15,7 @@ use etcd_core::Credentials;
 use etcd_core::Error;
 use etcd_core::Stats;
 use etcd_core::Watch;
+use etcd_core::WatchOptions;
 use smol::Executor;
 
 use crate::answer::Answer;
@@ -205,7 +206,30 @@ impl Client {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) });
     /// ```
     pub async fn watch(&self, watch: impl Into<Watch>) -> Result<Watcher, Error> {
-        Watcher::open(Arc::clone(&self.handle), watch.into()).await
+        self.watch_with(watch, WatchOptions::default()).await
+    }
+
+    /// As [`Client::watch`], with options: what happens when the watch is not read in time.
+    ///
+    /// ```no_run
+    /// use etcd_smol::{Client, Overflow, Watch, WatchOptions};
+    ///
+    /// # smol::block_on(async {
+    /// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let options = WatchOptions::default().with_overflow(Overflow::CoalesceByKey);
+    /// let watcher = client.watch_with(Watch::prefix("/gauges/"), options).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::watch`].
+    pub async fn watch_with(
+        &self,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> Result<Watcher, Error> {
+        Watcher::open(Arc::clone(&self.handle), watch.into(), options).await
     }
 
     /// What this client has done since its start.

@@ -13,6 +13,7 @@ use etcd_core::WatchBatch;
 use etcd_core::WatchEnd;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
+use etcd_core::WatchOptions;
 use futures_core::FusedStream;
 use futures_core::Stream;
 
@@ -56,9 +57,13 @@ pub struct Watcher {
 
 impl Watcher {
     /// Opens a watch and waits until the server has confirmed it.
-    pub(crate) async fn open(handle: Arc<Handle>, watch: Watch) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        handle: Arc<Handle>,
+        watch: Watch,
+        options: WatchOptions,
+    ) -> Result<Self, Error> {
         let id = handle.shared.visit(|state, now| {
-            let id = state.core.watch(now, watch);
+            let id = state.core.watch_with(now, watch, options);
             state.watches.insert(id, None);
             id
         });

@@ -20,6 +20,7 @@ use etcd_core::Response;
 use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
+use etcd_core::WatchOptions;
 
 use crate::shared::Shared;
 use crate::watcher::Watcher;
@@ -202,7 +203,29 @@ impl Client {
     ///
     /// Why the server could not be asked, or would not.
     pub fn watch(&self, watch: impl Into<Watch>) -> Result<Watcher, Error> {
-        let (id, first) = self.handle.shared().watch(watch.into());
+        self.watch_with(watch, WatchOptions::default())
+    }
+
+    /// As [`Client::watch`], with options: what happens when the watch is not read in time.
+    ///
+    /// ```no_run
+    /// use etcd_std::{Client, Overflow, Watch, WatchOptions};
+    ///
+    /// let client = Client::connect(["http://127.0.0.1:2379"])?;
+    /// let options = WatchOptions::default().with_overflow(Overflow::CoalesceByKey);
+    /// let watcher = client.watch_with(Watch::prefix("/gauges/"), options)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::watch`].
+    pub fn watch_with(
+        &self,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> Result<Watcher, Error> {
+        let (id, first) = self.handle.shared().watch(watch.into(), options);
         let watcher = Watcher::new(self.handle.clone(), id, &first);
         match first {
             WatchEvent::End(end) => Err(end.into()),

@@ -89,7 +89,7 @@ pub use etcd_core::api::*;
 pub use etcd_core::{
     Applied, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials, Diagnosis,
     Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, LeaseEnd, LeaseEvent, LeasePhase,
-    Limit, Limits, Misuse, NetError, NetErrorKind, Phase, ProtocolError, SnapshotFault, Stats,
-    Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
-    recipes::Page,
+    Limit, Limits, Misuse, NetError, NetErrorKind, NoLeader, Overflow, Phase, ProtocolError,
+    SnapshotFault, Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch,
+    WatchEnd, WatchEvent, WatchOptions, recipes::Page,
 };

@@ -28,6 +28,7 @@ use etcd_core::Response;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
+use etcd_core::WatchOptions;
 
 use crate::shared::Key;
 use crate::shared::Leader;
@@ -74,9 +75,9 @@ impl Shared {
     }
 
     /// Opens a watch and waits for its first event.
-    pub(crate) fn watch(&self, watch: Watch) -> (WatchId, WatchEvent) {
+    pub(crate) fn watch(&self, watch: Watch, options: WatchOptions) -> (WatchId, WatchEvent) {
         let (mut locked, now) = self.begin();
-        let id = locked.core.watch(now, watch);
+        let id = locked.core.watch_with(now, watch, options);
         locked.watches += 1;
         locked.drain(now);
 

@@ -52,6 +52,16 @@ pub struct Config {
     /// that connection. 2 s, for the same reason; the gateway never answers a watch it could not read
     /// (gateway.md 7.3).
     pub watch_created_timeout: Duration,
+    /// After how long a silence the server of a watch connection is asked whether it is there. 5 s (guarantee
+    /// G20): one small request for each connection that is idle, however many watches it has. Zero means
+    /// never: a server that is gone without a word is then noticed when the system notices.
+    pub watch_idle_timeout: Duration,
+    /// How long it may take to say anything then, before its endpoint is left. 2 s.
+    pub watch_probe_timeout: Duration,
+    /// How long a watch that holds [`Limits::watch_buffer_bytes`] may hold up the others on its connection.
+    /// Then it is canceled there, and goes on over a connection of its own once its user has read half of
+    /// what it holds. 50 ms: half of what guarantee G18 allows, and longer than a busy user pauses.
+    pub slow_watch_after: Duration,
     /// How long a server may be silent in the middle of a snapshot. 30 s; a snapshot as a whole has no
     /// deadline unless its options give it one, since stores have any size.
     pub snapshot_idle_timeout: Duration,
@@ -106,7 +116,8 @@ pub struct Limits {
     /// transaction takes 3. More than 127 counts as 127.
     pub json_depth: usize,
     /// Undelivered bytes of one watch; above it the client stops reading the watch's connection and
-    /// TCP holds the server back (rule W-12). 1 MiB, and one revision more.
+    /// TCP holds the server back (rule W-12). Where that would hold up others for longer than
+    /// [`Config::slow_watch_after`] it goes on over a connection of its own. 1 MiB, and one revision more.
     pub watch_buffer_bytes: usize,
     /// Undelivered bytes of all watches together; above it a watch's connection is not read once
     /// something came for it, until the watch is read to its end or all hold half of this. 64 MiB; the
@@ -176,6 +187,9 @@ impl Config {
             read_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(8),
             watch_created_timeout: Duration::from_secs(2),
+            watch_idle_timeout: Duration::from_secs(5),
+            watch_probe_timeout: Duration::from_secs(2),
+            slow_watch_after: Duration::from_millis(50),
             snapshot_idle_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(2),
             max_connections: 8,

@@ -30,7 +30,7 @@ const CALLS_CAP: Duration = Duration::from_secs(2);
 /// The longest wait between connections for watches (rule W-17).
 const WATCHES_CAP: Duration = Duration::from_secs(5);
 /// A watch connection that lived this long is replaced without a wait (rule W-17).
-const LONG_LIFE: Duration = Duration::from_secs(10);
+pub(super) const LONG_LIFE: Duration = Duration::from_secs(10);
 
 impl Client {
     /// Orders a connection.
@@ -120,6 +120,7 @@ impl Client {
             self.calls.add_idle(id, conn.lane);
         }
         self.arm_created(now, id);
+        self.listen(now, id);
         self.stream_opened(now, id);
         self.tell_transmit(id);
     }
@@ -149,6 +150,12 @@ impl Client {
         }
         if let Some(deadline) = conn.created_deadline {
             self.timers.disarm(deadline, Timer::Created(id));
+        }
+        if let Some(deadline) = conn.silence_deadline {
+            self.timers.disarm(deadline, Timer::Silence(id));
+        }
+        if let Some(deadline) = conn.slow_deadline {
+            self.timers.disarm(deadline, Timer::SlowWatches(id));
         }
         self.stats.connections_open -= u64::from(conn.is_open());
         self.outputs.push_back(Output::Close(id));
@@ -217,6 +224,19 @@ impl Client {
             gate.handle_success();
         }
         if let Some(until) = gate.handle_failure(now, 1, WATCHES_CAP, &mut self.rng) {
+            self.timers.arm(until, Timer::Retry(Lane::Watches));
+        }
+    }
+
+    /// A server is behind what a watch saw: the next one is asked, after a wait where all were (guarantee
+    /// G21). Of watches that find out together one counts.
+    pub(super) fn watches_are_behind(&mut self, now: Instant, at: EndpointIndex) {
+        if !self.endpoints.handle_behind(now, at) {
+            return;
+        }
+        let endpoints = self.endpoints.configured();
+        let gate = self.gates.entry(Lane::Watches).or_default();
+        if let Some(until) = gate.handle_failure(now, endpoints, WATCHES_CAP, &mut self.rng) {
             self.timers.arm(until, Timer::Retry(Lane::Watches));
         }
     }

@@ -48,6 +48,7 @@ pub use self::lease::{KeepAlive, LeaseEnd, LeaseEvent, LeasePhase, LeaseState};
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
+pub use self::watch::{NoLeader, Overflow, WatchOptions};
 
 use self::auth::Auth;
 use self::calls::Calls;
@@ -120,6 +121,8 @@ pub struct Client {
     streams: Streams,
     leases: Leases,
     auth: Auth,
+    /// The newest moment it was told.
+    now: Instant,
     outputs: VecDeque<Output>,
     stats: Stats,
     /// The number the next id gets, for each kind.
@@ -185,6 +188,7 @@ impl Client {
             watches: Watches::default(),
             streams: Streams::default(),
             leases: Leases::default(),
+            now,
             outputs: VecDeque::new(),
             stats: Stats::default(),
             next_conn: 1,
@@ -282,7 +286,13 @@ impl Client {
         if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
             self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
             open.last_alive = now;
+            open.heard = now;
+            let was_probed = core::mem::take(&mut open.is_probed);
             open.wire.handle_received(bytes);
+            self.now = self.now.max(now);
+            if was_probed {
+                self.probe_answered(now, conn);
+            }
             self.drain_wire(now, conn);
             self.settle(now);
         }
@@ -371,15 +381,19 @@ impl Client {
     /// ```
     pub fn handle_timeout(&mut self, now: Instant) {
         self.wake_leases(now);
+        self.now = self.now.max(now);
         while let Some(timer) = self.timers.fire(now) {
             match timer {
                 Timer::Call(call) => self.call_timed_out(now, call),
                 Timer::Again(call) => self.call_rested(now, call),
-                Timer::Silence(call) => self.server_is_silent(now, call),
+                Timer::Patience(call) => self.server_is_silent(now, call),
                 Timer::Lease => self.leases_are_due(),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::Login => self.login_is_due(),
+                Timer::Silence(conn) => self.silence_is_due(now, conn),
+                Timer::SlowWatches(conn) => self.slow_watches_are_due(conn),
+                Timer::WatchesBack => self.watches_are_back(),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
                 Timer::Stream(stream) => self.stream_timed_out(now, stream),
                 #[cfg(feature = "planted")]
@@ -479,6 +493,7 @@ impl Client {
 
     /// Does what the last input made possible: hands out connections, opens new ones.
     fn settle(&mut self, now: Instant) {
+        self.now = self.now.max(now);
         if self.is_shut_down {
             return;
         }

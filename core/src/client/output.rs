@@ -119,11 +119,17 @@ pub enum WatchEvent {
         /// That revision; it never falls.
         revision: i64,
     },
-    /// The connection was lost, and the watch goes on over another one without a gap.
+    /// The connection was lost, or left to others that the watch held up, and the watch goes on over
+    /// another one without a gap.
     Resumed {
         /// The revision it asked to go on from.
         from: i64,
         /// Where it goes on.
+        endpoint: Endpoint,
+    },
+    /// A member said that its cluster has no leader, and was left for another one (rule W-18).
+    NoLeader {
+        /// Which one.
         endpoint: Endpoint,
     },
     /// The watch has ended; nothing comes after it. Told once.
@@ -131,7 +137,8 @@ pub enum WatchEvent {
 }
 
 /// All changes of one revision that match a watch, in the order of the transaction that made them.
-/// A revision is never split over two batches, repeated or reordered (rule W-9).
+/// A revision is never split over two batches, repeated or reordered (rule W-9), unless a watch was opened
+/// to have changes coalesced.
 ///
 /// ```
 /// use etcd_core::WatchBatch;
@@ -145,10 +152,14 @@ pub enum WatchEvent {
 pub struct WatchBatch {
     /// The header of the message it came in; its revision may be above the batch's own.
     pub header: ResponseHeader,
-    /// The revision of every event in it.
+    /// The revision of every event in it; of the last ones where it is `coalesced`.
     pub revision: i64,
     /// The changes; at least one.
     pub events: Vec<KvEvent>,
+    /// Several revisions came to be one batch, as
+    /// [`Overflow::CoalesceByKey`](crate::Overflow::CoalesceByKey) asks for: the last change of each key,
+    /// in the order of revisions. `revision` is the newest of them.
+    pub coalesced: bool,
 }
 
 impl WatchBatch {
@@ -187,6 +198,21 @@ pub enum WatchEnd {
         /// The revision the watch had to go on from.
         next: i64,
     },
+    /// It held more than `Limits::watch_buffer_bytes`, and this is what [`Overflow::Cancel`](crate::Overflow)
+    /// asks for. What it held was delivered before.
+    Lagged {
+        /// The revision with which a later watch goes on without a gap, if it is not compacted by then.
+        next: i64,
+    },
+    /// For 30 s every server that answered was behind what the watch delivered: the cluster was restored from
+    /// older data, or these servers lag for good (guarantee G21). Revisions may mean something else now: read
+    /// the range again, and watch from that read's revision.
+    RevisionWentBack {
+        /// The highest revision the watch told.
+        seen: i64,
+        /// The revision of the server that confirmed it last.
+        server: i64,
+    },
     /// The user may not watch that range.
     PermissionDenied(Status),
     /// It could not be created, or a limit was passed.
@@ -206,6 +232,14 @@ impl core::fmt::Display for WatchEnd {
                 f,
                 "revision {next} was compacted, the oldest one kept is {compact_revision}"
             ),
+            Self::Lagged { next } => write!(
+                f,
+                "the watch was not read in time; {next} is the next revision"
+            ),
+            Self::RevisionWentBack { seen, server } => write!(
+                f,
+                "the server is at revision {server}, but {seen} was delivered: was the cluster restored?"
+            ),
             Self::PermissionDenied(status) => core::fmt::Display::fmt(status, f),
             Self::Failed(error) => core::fmt::Display::fmt(error, f),
             Self::Shutdown => f.write_str("the client was shut down"),
@@ -221,6 +255,11 @@ impl From<WatchEnd> for Error {
             WatchEnd::Canceled => Self::Canceled { applied },
             WatchEnd::Compacted { .. } => {
                 let status = Status::new(Code::OUT_OF_RANGE, Known::Compacted.message());
+                Self::Etcd { status, applied }
+            }
+            WatchEnd::Lagged { .. } => Self::Canceled { applied },
+            WatchEnd::RevisionWentBack { .. } => {
+                let status = Status::new(Code::OUT_OF_RANGE, Known::FutureRev.message());
                 Self::Etcd { status, applied }
             }
             WatchEnd::PermissionDenied(status) => Self::Etcd { status, applied },

@@ -20,7 +20,7 @@ pub(crate) enum Timer {
     /// A call that was refused is made again.
     Again(CallId),
     /// The server of a call has to have said something.
-    Silence(CallId),
+    Patience(CallId),
     /// A lease that is kept alive is to be renewed, or its state changes.
     Lease,
     /// A connection has to be open.
@@ -29,6 +29,12 @@ pub(crate) enum Timer {
     Created(ConnId),
     /// Those who wait for a token may ask for one again.
     Login,
+    /// A watch connection was silent for long, or did not answer whether it is there.
+    Silence(ConnId),
+    /// Watches that are not read make way for their neighbours on a connection.
+    SlowWatches(ConnId),
+    /// Watches that made way go on.
+    WatchesBack,
     /// A watch has to have been confirmed for the first time.
     WatchOpen(WatchId),
     /// A snapshot has to have come to its next step, or to its end.

@@ -78,6 +78,18 @@ pub(crate) struct Conn {
     told: bool,
     /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
     pub(crate) full_streams: usize,
+    /// When bytes came last, or it was known that none could come.
+    pub(crate) heard: Instant,
+    /// The server was asked whether it is there, and nothing came since.
+    pub(crate) is_probed: bool,
+    /// Some stream on it was full since its silence was looked at.
+    pub(crate) was_full: bool,
+    /// When its silence is looked at.
+    pub(crate) silence_deadline: Option<Instant>,
+    /// Its one watch has it for itself (guarantee G18).
+    pub(crate) is_alone: bool,
+    /// When full watches on it make way for their neighbours; set while they hold some up.
+    pub(crate) slow_deadline: Option<Instant>,
     /// When the server has to have confirmed a watch; set while it owes one.
     pub(crate) created_deadline: Option<Instant>,
     /// How many confirmations had come when that was set.
@@ -144,6 +156,12 @@ impl Conn {
             last_alive: now,
             told: false,
             full_streams: 0,
+            heard: Instant::ZERO,
+            is_probed: false,
+            was_full: false,
+            silence_deadline: None,
+            is_alone: false,
+            slow_deadline: None,
             created_deadline: None,
             answered_creates: 0,
             server: ServerVersion::Unknown,

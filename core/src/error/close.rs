@@ -39,10 +39,11 @@ pub enum CloseReason {
     Idle,
     /// A call's deadline passed while the server owed its answer.
     Deadline,
-    /// The server was silent about a call for so long that another is asked.
-    Silent,
     /// A watch was not confirmed in time.
     NotCreated,
+    /// Nothing came on a connection of watches, not even when it was asked for (guarantee G20), or about
+    /// a call for so long that another server is asked (G43).
+    Silent,
     /// The caller canceled what it was for.
     Canceled,
     /// The client was shut down.
@@ -62,8 +63,8 @@ impl fmt::Display for CloseReason {
             Self::Status(status) => write!(f, "server ended the stream: {status}"),
             Self::NotReusable => f.write_str("server will close the connection"),
             Self::Idle => f.write_str("nothing was left to do on the connection"),
+            Self::Silent => f.write_str("server was silent when it was asked"),
             Self::Deadline => f.write_str("a deadline passed before the answer came"),
-            Self::Silent => f.write_str("server did not answer in time, another is asked"),
             Self::NotCreated => f.write_str("server did not confirm a watch in time"),
             Self::Canceled => f.write_str("canceled by the caller"),
             Self::Shutdown => f.write_str("the client was shut down"),

@@ -14,10 +14,13 @@ use crate::client::Endpoint;
 use crate::client::Event;
 use crate::client::KeepAlive;
 use crate::client::LeaseEvent;
+use crate::client::NoLeader;
 use crate::client::Output;
+use crate::client::Overflow;
 use crate::client::StreamEnd;
 use crate::client::StreamEvent;
 use crate::client::WatchEvent;
+use crate::client::WatchOptions;
 use crate::error::Error;
 use crate::error::NetError;
 use crate::error::NetErrorKind;
@@ -54,6 +57,55 @@ pub(super) fn manner(manner: Option<Manner>, options: &CallOptions) -> String {
         }
     }
     format!("{{{}}}", members.join(","))
+}
+
+/// The options of a watch as JSON; those that are as by default are not named.
+pub(super) fn watch_options(options: &WatchOptions) -> String {
+    let mut members = Vec::new();
+    match options.overflow {
+        Overflow::Pause => {}
+        Overflow::Cancel => members.push("\"overflow\":\"cancel\"".to_owned()),
+        Overflow::CoalesceByKey => members.push("\"overflow\":\"coalesce\"".to_owned()),
+    }
+    if options.no_leader == NoLeader::Fail {
+        members.push("\"no_leader\":\"fail\"".to_owned());
+    }
+    if let Some(within) = options.resume_within {
+        let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
+        members.push(format!("\"resume_within\":{nanos}"));
+    }
+    if let Some(losses) = options.max_losses {
+        members.push(format!("\"max_losses\":{losses}"));
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// Reads what `watch_options` wrote.
+pub(super) fn read_watch_options(text: &str) -> Option<WatchOptions> {
+    let Ok(Value::Object(members)) = serde_json::from_str(text) else {
+        return None;
+    };
+    let mut options = WatchOptions::default();
+    for (name, value) in &members {
+        match (name.as_str(), value) {
+            ("overflow", Value::String(text)) if text == "cancel" => {
+                options.overflow = Overflow::Cancel;
+            }
+            ("overflow", Value::String(text)) if text == "coalesce" => {
+                options.overflow = Overflow::CoalesceByKey;
+            }
+            ("no_leader", Value::String(text)) if text == "fail" => {
+                options.no_leader = NoLeader::Fail;
+            }
+            ("resume_within", value) => {
+                let nanos = value.as_u64()?;
+                options.resume_within = Some(core::time::Duration::from_nanos(nanos));
+            }
+            ("max_losses", value) => options.max_losses = Some(value.as_u64()?.try_into().ok()?),
+            _ => return None,
+        }
+    }
+    Some(options)
 }
 
 /// Reads what `manner` wrote; it is compared with what is written again later.
@@ -173,7 +225,12 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
                 events: batch.events.clone(),
                 ..WatchResponse::default()
             };
-            let what = format_args!("watch {id} events {}", batch.revision);
+            let kind = if batch.coalesced {
+                "coalesced"
+            } else {
+                "events"
+            };
+            let what = format_args!("watch {id} {kind} {}", batch.revision);
             log.output_json(what, &json(&frame));
         }
         Some(WatchEvent::Progress { revision }) => {
@@ -181,6 +238,9 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
         }
         Some(WatchEvent::Resumed { from, endpoint }) => {
             log.output(format_args!("watch {id} resumed {from} {endpoint}"));
+        }
+        Some(WatchEvent::NoLeader { endpoint }) => {
+            log.output(format_args!("watch {id} no-leader {endpoint}"));
         }
         Some(WatchEvent::End(end)) => {
             log.output_text(format_args!("watch {id} end"), &format!("{end:?}"));
@@ -265,4 +325,24 @@ fn whole(log: &mut Recorder, stream: u64, bytes: u64) {
         "stream {stream} end after {bytes} bytes, checksum not recorded"
     );
     log.output(format_args!("{text}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_a_watch_come_back() {
+        let options = WatchOptions::default()
+            .with_overflow(Overflow::CoalesceByKey)
+            .with_no_leader(NoLeader::Fail)
+            .with_resume_within(core::time::Duration::from_nanos(7))
+            .with_max_losses(3);
+        let text = watch_options(&options);
+        assert_eq!(read_watch_options(&text), Some(options));
+        assert_eq!(read_watch_options("{}"), Some(WatchOptions::default()));
+        for wrong in ["[]", "{\"overflow\":\"drop\"}", "{\"max_losses\":-1}"] {
+            assert_eq!(read_watch_options(wrong), None, "{wrong}");
+        }
+    }
 }

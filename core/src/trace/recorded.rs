@@ -18,6 +18,7 @@ use crate::client::Output;
 use crate::client::Stats;
 use crate::client::StreamEvent;
 use crate::client::WatchEvent;
+use crate::client::WatchOptions;
 use crate::error::NetError;
 use crate::id::CallId;
 use crate::id::ConnId;
@@ -135,9 +136,37 @@ impl Recorded {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn watch(&mut self, now: Instant, watch: impl Into<Watch>) -> WatchId {
+        self.watch_with(now, watch, WatchOptions::default())
+    }
+
+    /// As [`Client::watch_with`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, WatchOptions};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch_with(Instant::ZERO, "k", WatchOptions::default());
+    /// assert_eq!(watch.get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn watch_with(
+        &mut self,
+        now: Instant,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> WatchId {
         let watch = watch.into();
-        self.tell(|log| log.input_json(now, format_args!("watch"), &outputs::json(&watch)));
-        let id = self.client.watch(now, watch);
+        self.tell(|log| {
+            let json = outputs::json(&watch);
+            match options == WatchOptions::default() {
+                true => log.input_json(now, format_args!("watch"), &json),
+                false => {
+                    let options = outputs::watch_options(&options);
+                    log.input_json(now, format_args!("watch-with {options}"), &json);
+                }
+            }
+        });
+        let id = self.client.watch_with(now, watch, options);
         self.tell(|log| log.output(format_args!("watch {}", id.get())));
         id
     }

@@ -391,6 +391,13 @@ impl<'a> Replayer<'a> {
                 let watch: crate::api::Watch = read(rest)?;
                 client.watch(now, watch);
             }
+            "watch-with" => {
+                let (options, json) = rest.split_once(' ').ok_or("a watch has a request")?;
+                let options = outputs::read_watch_options(options)
+                    .ok_or("these are no options of a watch")?;
+                let watch: crate::api::Watch = read(json)?;
+                client.watch_with(now, watch, options);
+            }
             "observe" => {
                 client.observe(now, read(rest)?);
             }

@@ -212,6 +212,14 @@ impl Wire {
         }
     }
 
+    /// Asks the server for something that it answers at once, and nobody is told of: for this watch, which
+    /// is canceled with it.
+    pub(crate) fn probe(&mut self, watch: &Watch) {
+        if let Self::Watch(watches) = self {
+            watches.probe(watch);
+        }
+    }
+
     /// Takes bytes from the server.
     pub(crate) fn handle_received(&mut self, bytes: &[u8]) {
         each!(self, carrier => carrier.handle_received(bytes));
@@ -244,6 +252,14 @@ impl Wire {
             Self::Watch(watches) => most_watches.saturating_sub(watches.len()),
             Self::Renew(_) => usize::MAX,
             Self::Single(single) => usize::from(single.is_fresh()),
+        }
+    }
+
+    /// How many watches are on it that were not canceled.
+    pub(crate) fn watches(&self) -> usize {
+        match self {
+            Self::Watch(watches) => watches.active(),
+            Self::Unary(_) | Self::Renew(_) | Self::Single(_) => 0,
         }
     }
 

@@ -41,6 +41,9 @@ use crate::error::Status;
 /// The id under which the server answers a request for progress.
 const ALL_WATCHES: i64 = -1;
 
+/// The stream of a watch that only shows whether the server is there; ids of streams begin at 1.
+const NOBODY: StreamId = StreamId(0);
+
 /// Watches on one connection.
 #[derive(Debug)]
 pub(crate) struct WatchWire {
@@ -99,6 +102,19 @@ impl WatchWire {
     }
 
     pub(super) fn start(&mut self, stream: StreamId, watch: &Watch) {
+        #[cfg(feature = "planted")]
+        let stream = self.state.plant_create(stream);
+        let id = self.create(stream, watch, EntryState::Creating);
+        self.state.ids.insert(stream, id);
+    }
+
+    /// Creates a watch that nobody has, and cancels it.
+    pub(super) fn probe(&mut self, watch: &Watch) {
+        let watch_id = self.create(NOBODY, watch, EntryState::Canceling);
+        self.duplex.send(&WatchRequest::Cancel { watch_id });
+    }
+
+    fn create(&mut self, stream: StreamId, watch: &Watch, state: EntryState) -> i64 {
         let id = self.state.next_id;
         self.state.next_id += 1;
         let start = self.duplex.out().end();
@@ -106,17 +122,15 @@ impl WatchWire {
         watch.watch_id = id;
         self.duplex.send(&WatchRequest::Create(watch));
         let end = self.duplex.out().end();
-        #[cfg(feature = "planted")]
-        let stream = self.state.plant_create(stream);
         let entry = Entry {
             stream,
-            state: EntryState::Creating,
+            state,
             start,
             end,
         };
         self.state.by_id.insert(id, entry);
-        self.state.ids.insert(stream, id);
         self.state.creating.push_back(id);
+        id
     }
 
     pub(super) fn cancel(&mut self, stream: StreamId) -> CancelStep {
@@ -175,6 +189,11 @@ impl WatchWire {
     /// Watches that take a place, canceled ones that the server still holds included.
     pub(super) fn len(&self) -> usize {
         self.state.by_id.len()
+    }
+
+    /// Watches that were not canceled.
+    pub(super) fn active(&self) -> usize {
+        self.state.ids.len()
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -22,14 +22,17 @@ use etcd_core::LeaseRevoke;
 use etcd_core::Lock;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
+use etcd_core::NoLeader;
 use etcd_core::Observe;
 use etcd_core::Output;
+use etcd_core::Overflow;
 use etcd_core::Put;
 use etcd_core::Range;
 use etcd_core::Readyz;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
+use etcd_core::WatchOptions;
 use etcd_core::trace::Recorded;
 use etcd_core::trace::Recording;
 
@@ -141,7 +144,19 @@ impl World {
                 let mut watch = Watch::key(words.at(0));
                 watch.start_revision = words.signed("from").unwrap_or(0);
                 watch.fragment = words.find("fragment").is_some();
-                let id = self.client().watch(now, watch);
+                let mut options = WatchOptions::default();
+                options.overflow = match words.find("overflow") {
+                    Some("cancel") => Overflow::Cancel,
+                    Some("coalesce") => Overflow::CoalesceByKey,
+                    _ => Overflow::Pause,
+                };
+                if words.find("no_leader") == Some("fail") {
+                    options.no_leader = NoLeader::Fail;
+                }
+                options.resume_within = words.find("within").map(duration);
+                let losses = words.find("losses");
+                options.max_losses = losses.map(|losses| losses.parse().expect("a number"));
+                let id = self.client().watch_with(now, watch, options);
                 self.watches.insert(id.get(), id);
             }
             "unwatch" => {
@@ -323,6 +338,8 @@ impl World {
         let mut config = Config::new(words.plain.iter()).expect("endpoints");
         // Most transcripts are about something else than the order of endpoints.
         config.balance = Balance::Sticky;
+        // Transcripts of silences name it; the others are about something else.
+        config.watch_idle_timeout = Duration::ZERO;
         for (name, value) in &words.named {
             let number = || value.parse().expect("a number");
             match *name {
@@ -357,6 +374,8 @@ impl World {
                 "streams" => config.limits.streams = number(),
                 "leases" => config.limits.leases = number(),
                 "stream_buffer" => config.limits.stream_buffer_bytes = number(),
+                "watch_idle" => config.watch_idle_timeout = duration(value),
+                "slow_after" => config.slow_watch_after = duration(value),
                 "silence" => config.snapshot_idle_timeout = duration(value),
                 "ttl" => config.token_ttl = duration(value),
                 "user" | "password" | "token" => {}

@@ -138,7 +138,10 @@ pub(crate) fn created(request: &Request, stream: &mut TcpStream) {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let whole = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
     let _ = stream.write_all(whole.as_bytes());
-    frame(request, stream, 1, r#""created":true"#);
+    // Not behind what was delivered before.
+    let start = field(&request.body, "start_revision").and_then(|start| start.parse::<i64>().ok());
+    let revision = start.map_or(1, |start| (start - 1).max(1));
+    frame(request, stream, revision, r#""created":true"#);
 }
 
 /// Sends a put of key `k` at this revision.

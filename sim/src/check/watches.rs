@@ -177,6 +177,8 @@ impl<'a> Told<'a> {
                 }
                 self.pass("G12", *from)
             }
+            // Which member had none at which time is not in the history.
+            WatchEvent::NoLeader { .. } => Ok(()),
             other => broken("G13", format!("an event nobody knows: {other:?}")),
         }
     }

@@ -24,7 +24,9 @@ mod watcher;
 use core::fmt;
 use std::sync::Arc;
 
-use etcd_core::{Call, CallOptions, Credentials, Error, IntoBytes, Observe, Range, Stats, Watch};
+use etcd_core::{
+    Call, CallOptions, Credentials, Error, IntoBytes, Observe, Range, Stats, Watch, WatchOptions,
+};
 
 use self::answer::Answer;
 use self::source::Source;
@@ -113,7 +115,20 @@ impl Client {
     ///
     /// Why it could not be opened; the reasons are those of [`WatchEnd`](etcd_core::WatchEnd).
     pub async fn watch(&self, watch: impl Into<Watch>) -> Result<Watcher, Error> {
-        Watcher::open(Arc::clone(&self.handle), watch.into()).await
+        self.watch_with(watch, WatchOptions::default()).await
+    }
+
+    /// As [`Client::watch`], with options: what happens when the watch is not read in time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::watch`].
+    pub async fn watch_with(
+        &self,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> Result<Watcher, Error> {
+        Watcher::open(Arc::clone(&self.handle), watch.into(), options).await
     }
 
     /// Reads a range page by page, all of it at one revision, however large it is. Nothing is read

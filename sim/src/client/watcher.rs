@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::{Arc, Weak};
 
-use etcd_core::{Error, Watch, WatchBatch, WatchEnd, WatchEvent, WatchId};
+use etcd_core::{Error, Watch, WatchBatch, WatchEnd, WatchEvent, WatchId, WatchOptions};
 use futures_core::{FusedStream, Stream};
 
 use super::Handle;
@@ -45,9 +45,13 @@ pub struct Watcher {
 
 impl Watcher {
     /// Opens a watch and waits until the server has confirmed it.
-    pub(super) async fn open(handle: Arc<Handle>, watch: Watch) -> Result<Self, Error> {
+    pub(super) async fn open(
+        handle: Arc<Handle>,
+        watch: Watch,
+        options: WatchOptions,
+    ) -> Result<Self, Error> {
         let id = handle.link.visit(|core, slots, now| {
-            let id = core.watch(now, watch);
+            let id = core.watch_with(now, watch, options);
             slots.watches.insert(id, Reader::Task(None));
             id
         });

@@ -175,9 +175,12 @@ impl Player {
     /// Nothing is wrong any more: everything ends or goes on.
     fn go_on(&self, script: &Script) -> Result<(), Violation> {
         self.world.calm();
-        // A watch on a connection whose other end is gone without a word does not find out by itself
-        // (guarantee G20 is to come), so these connections are told.
-        if self.world.tally().count(FaultKind::HalfOpen) > 0 || script.lines.iter().any(is_silent) {
+        let half_open = self.world.tally().count(FaultKind::HalfOpen);
+        let has_silent = half_open > 0 || script.lines.iter().any(is_silent);
+        // An observation on a connection whose other end is gone without a word does not find out by
+        // itself, so these connections are told.
+        let observes = |line: &Line| matches!(line.order, Order::Observe { .. });
+        if has_silent && script.lines.iter().any(observes) {
             let (way, at) = (Way::Down, 0);
             self.world
                 .strike(Between::all(), NetFault::Reset { way, at });
@@ -202,18 +205,26 @@ impl Player {
         }
         let calm = self.world.now() + PATIENCE;
         self.run_until(calm)?;
-        let mut asked = Vec::new();
         for client in 0..script.clients.len() + usize::from(script.has_users) {
             let under_way = self.world.calls_under_way(client);
             if under_way > 0 {
                 let text = format!("{under_way} calls have no outcome");
                 return Err(Violation::new("G60", self.world.now(), Some(client), text));
             }
+        }
+        // Watches on connections whose other end is gone without a word have found out (guarantee G20). A
+        // pooled connection is trusted as long as it was used lately (rule R-9).
+        if has_silent {
+            let trusted = script.clients.iter().map(|client| client.idle_limit);
+            self.run_until(calm + trusted.max().unwrap_or_default())?;
+        }
+        let mut asked = Vec::new();
+        for client in 0..script.clients.len() + usize::from(script.has_users) {
             let put = Put::new("k-last", format!("last of {client}"));
             asked.push((client, self.world.call(client, put)));
             asked.push((client, self.world.call(client, Range::key("k-last"))));
         }
-        self.run_until(calm + PROMPTLY)?;
+        self.run_until(self.world.now() + PROMPTLY)?;
         // On a slow network much takes its time: it is enough that it comes.
         let mut seen = self.world.look(batches);
         for _ in 0..MOST_SECONDS {

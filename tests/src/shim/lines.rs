@@ -270,6 +270,7 @@ impl From<WatchEnd> for Said {
                 compact_revision: Some(Int(compact_revision)),
                 ..End::plain("compacted")
             },
+            WatchEnd::RevisionWentBack { .. } => End::plain("revision_went_back"),
             WatchEnd::PermissionDenied(_) => End::plain("permission_denied"),
             WatchEnd::Failed(error) => return Self::failed(&error),
             WatchEnd::Shutdown => End::plain("shutdown"),

@@ -218,8 +218,13 @@ impl Client {
     }
 
     /// The endpoint for the next connection of a stream: of those that serve, one that knows the token.
-    pub(super) fn pick_for_stream(&mut self, now: Instant) -> EndpointIndex {
-        let at = self.endpoints.for_stream();
+    /// Not the one to avoid, if there is another.
+    pub(super) fn pick_for_stream(
+        &mut self,
+        now: Instant,
+        avoided: Option<EndpointIndex>,
+    ) -> EndpointIndex {
+        let at = self.endpoints.for_stream(avoided);
         self.admitted(now, at).unwrap_or(at)
     }
 

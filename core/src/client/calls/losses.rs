@@ -60,7 +60,7 @@ impl Client {
                 continue;
             };
             if let Some(until) = call.patient_until.take() {
-                self.timers.disarm(until, Timer::Silence(id));
+                self.timers.disarm(until, Timer::Patience(id));
             }
             let sent = match call.state {
                 State::Asking(_) => {
@@ -150,7 +150,7 @@ impl Client {
         let until = heard.map_or(call.sent_at, |heard| heard.max(call.sent_at)) + patience;
         if until > now {
             call.patient_until = Some(until);
-            return self.timers.arm(until, Timer::Silence(id));
+            return self.timers.arm(until, Timer::Patience(id));
         }
         // A lease's patience is shorter than what makes an endpoint suspect.
         let reason = match call.owner {

@@ -347,7 +347,7 @@ impl Client {
             self.timers.disarm(until, Timer::Again(id));
         }
         if let Some(until) = call.patient_until {
-            self.timers.disarm(until, Timer::Silence(id));
+            self.timers.disarm(until, Timer::Patience(id));
         }
         if call.state == State::Waiting {
             if let Some(queue) = self.calls.queues.get_mut(&call.lane) {

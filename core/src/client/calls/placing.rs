@@ -217,9 +217,9 @@ impl Client {
         if let Some(patience) = call.patience {
             let until = now + patience;
             if let Some(before) = call.patient_until.replace(until) {
-                self.timers.disarm(before, Timer::Silence(id));
+                self.timers.disarm(before, Timer::Patience(id));
             }
-            self.timers.arm(until, Timer::Silence(id));
+            self.timers.arm(until, Timer::Patience(id));
         }
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);
@@ -271,7 +271,7 @@ impl Client {
                 }
                 Some((id, _)) => *id,
                 None if self.may_open(Lane::Renewals) => {
-                    let at = self.pick_for_stream(now);
+                    let at = self.pick_for_stream(now, None);
                     self.hold_calls(now, Lane::Renewals, at);
                     if self.calls.waiting(Lane::Renewals) == 0 {
                         return;

@@ -45,6 +45,8 @@ pub(crate) struct Endpoints {
     calls: usize,
     /// Where the next connection for a stream goes (rule B-8: their own order).
     streams: usize,
+    /// Which one was behind last, and when.
+    behind: Option<(EndpointIndex, Instant)>,
     /// Others, by places that are never used again.
     others: BTreeMap<usize, Endpoint>,
     next: usize,
@@ -67,6 +69,7 @@ impl Endpoints {
             balance,
             calls: first,
             streams: first,
+            behind: None,
             others: BTreeMap::new(),
             most: OTHERS,
         }
@@ -82,9 +85,18 @@ impl Endpoints {
         self.calls = self.after(at.0);
     }
 
-    /// Where the next connection for a stream goes.
-    pub(crate) fn for_stream(&self) -> EndpointIndex {
-        EndpointIndex(self.pick(self.streams))
+    /// Where the next connection for a stream goes; not there, if there is another.
+    pub(crate) fn for_stream(&self, avoided: Option<EndpointIndex>) -> EndpointIndex {
+        let order = || self.order(self.streams);
+        let allowed = |at: &usize| avoided.is_none_or(|avoided| avoided.0 != *at);
+        let healthy = |at: &usize| allowed(at) && self.health[*at].is_healthy();
+        let least = || {
+            order()
+                .filter(allowed)
+                .min_by_key(|at| self.health[*at].until())
+        };
+        let found = order().find(healthy).or_else(least);
+        EndpointIndex(found.unwrap_or_else(|| self.pick(self.streams)))
     }
 
     /// A stream's connection goes there.
@@ -142,6 +154,12 @@ impl Endpoints {
                 *next = (at.0 + 1) % self.list.len().max(1);
             }
         }
+    }
+
+    /// It is behind what a watch saw, and others come first. False if that was told in the same moment.
+    pub(crate) fn handle_behind(&mut self, now: Instant, at: EndpointIndex) -> bool {
+        self.leave(at);
+        self.behind.replace((at, now)) != Some((at, now))
     }
 
     /// One that failed and may serve again, while others do: it is to be asked, once.
@@ -309,9 +327,9 @@ mod tests {
     fn b8_streams_have_an_order_of_their_own() {
         let mut endpoints = three(Balance::RoundRobin);
         assert_eq!(next(&mut endpoints, 2), [1, 2]);
-        assert_eq!(endpoints.for_stream(), EndpointIndex(1));
+        assert_eq!(endpoints.for_stream(None), EndpointIndex(1));
         endpoints.handle_stream(EndpointIndex(1));
-        assert_eq!(endpoints.for_stream(), EndpointIndex(2));
+        assert_eq!(endpoints.for_stream(None), EndpointIndex(2));
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Client {
             };
             let at = match lane {
                 Lane::Snapshots(Some(at)) => at,
-                _ => self.pick_for_stream(now),
+                _ => self.pick_for_stream(now, None),
             };
             match self.admit(now, at) {
                 Ok(true) => {}

@@ -3,23 +3,36 @@
 //! A watch waits until a connection has room for it, is confirmed there, and waits again when the
 //! connection is lost, at the position its rules gave it (`position`). Many share a connection; a new
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
-//! servers how far they are.
+//! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
+//! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones,
+//! `behind` leaves those that know less than the watch.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
 //!                ▲                    │                     │    │ canceled, compacted,
-//!                └── connection lost ─┴─────────────────────┘    │ refused, shut down
-//!                                                              Ended ──its end polled──► gone
+//!                ├── connection lost ─┴─────────────────────┤    │ refused, shut down
+//!                └── read ── Aside ◄── held up its neighbours ┘  Ended ──its end polled──► gone
 //! ```
 
+mod aside;
+mod behind;
+mod buffers;
+mod losses;
+mod merged;
+mod options;
 #[cfg(feature = "planted")]
 mod planted;
 mod position;
 mod progress;
+mod silence;
 mod watcher;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+
+pub use self::options::NoLeader;
+pub use self::options::Overflow;
+pub use self::options::WatchOptions;
 
 use self::watcher::Phase;
 use self::watcher::Watcher;
@@ -33,22 +46,15 @@ use crate::api::Watch;
 use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::error::Applied;
-use crate::error::Cause;
 use crate::error::CloseReason;
-use crate::error::Code;
 use crate::error::Error;
-use crate::error::Known;
 use crate::error::Limit;
 use crate::error::Misuse;
-use crate::error::Phase as WaitedFor;
-use crate::error::Status;
 use crate::id::ConnId;
-use crate::id::EndpointIndex;
 use crate::id::WatchId;
 use crate::time::Instant;
 use crate::wire::Ask;
 use crate::wire::CancelStep;
-use crate::wire::Ended;
 use crate::wire::StreamId;
 use crate::wire::WireEvent;
 
@@ -62,6 +68,8 @@ pub(super) struct Watches {
     queued_bytes: usize,
     /// That became too much, and has not become half of it since.
     squeezed: bool,
+    /// Those that were set aside and are to be placed by a timer.
+    back: Vec<WatchId>,
 }
 
 impl Client {
@@ -81,6 +89,25 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn watch(&mut self, now: Instant, watch: impl Into<Watch>) -> WatchId {
+        self.watch_with(now, watch, WatchOptions::default())
+    }
+
+    /// As [`Client::watch`], with options.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Overflow, Watch, WatchOptions};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let options = WatchOptions::default().with_overflow(Overflow::CoalesceByKey);
+    /// let watch = client.watch_with(Instant::ZERO, Watch::prefix("/gauges/"), options);
+    /// assert!(client.poll_watch(watch).is_none());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn watch_with(
+        &mut self,
+        now: Instant,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> WatchId {
         let watch = watch.into();
         let id = WatchId::new(self.next_watch);
         self.next_watch += 1;
@@ -95,7 +122,7 @@ impl Client {
             None
         };
         let deadline = now + self.config.read_timeout;
-        let watcher = Watcher::new(watch, deadline);
+        let watcher = Watcher::new(watch, options, deadline);
         #[cfg(feature = "planted")]
         let watcher = watcher.with_planted(self.config.planted);
         self.watches.table.insert(id, watcher);
@@ -172,30 +199,18 @@ impl Client {
         event
     }
 
-    /// Lets go on what was held up because all watches together held too much, once they hold half.
-    fn release_squeezed(&mut self) {
-        let limits = &self.config.limits;
-        if !self.watches.squeezed || self.watches.queued_bytes > limits.all_watch_buffers_bytes / 2
-        {
-            return;
-        }
-        self.watches.squeezed = false;
-        let half = limits.watch_buffer_bytes / 2;
-        let may_go_on = |watcher: &Watcher| watcher.full && watcher.queued_bytes() <= half;
-        let table = self.watches.table.iter();
-        let free = table.filter(|(_, watcher)| may_go_on(watcher));
-        for watch in free.map(|(watch, _)| *watch).collect::<Vec<_>>() {
-            self.set_full(watch, false);
-        }
-    }
-
     /// Gives waiting watches to connections with room, and opens further ones for the rest.
     pub(super) fn place_watches(&mut self, now: Instant) {
         let most = self.config.max_watches_per_connection.max(1);
         let mut place = 0;
         while let Some(watch) = self.watches.waiting.get(place).copied() {
+            let alone = self.goes_alone(watch);
+            let avoids = self.avoided_by(watch);
             let has_room = |conn: &Conn| {
                 conn.lane == Lane::Watches
+                    && !alone
+                    && !conn.is_alone
+                    && Some(conn.endpoint) != avoids
                     && conn.wire.free(most) > 0
                     && self.auth.is_current(now, conn)
             };
@@ -213,11 +228,16 @@ impl Client {
                 }
                 Some((conn, at)) => self.admit(now, at).map(|_| Some(conn)),
                 None if may_open => {
-                    let at = self.pick_for_stream(now);
+                    let at = self.pick_for_stream(now, avoids);
                     self.admit(now, at).map(|go| {
                         let go = go && self.has_room(now);
                         go.then(|| self.open_conn(now, Lane::Watches, at))
                     })
+                }
+                // Others may find room where it does not look.
+                None if alone => {
+                    place += 1;
+                    continue;
                 }
                 None => return,
             };
@@ -231,6 +251,9 @@ impl Client {
                 }
             };
             self.watches.waiting.remove(place);
+            if let Some(conn) = self.conns.get_mut(&conn).filter(|_| alone) {
+                conn.is_alone = true;
+            }
             self.start_watch(now, watch, conn);
         }
     }
@@ -250,6 +273,7 @@ impl Client {
         if core::mem::take(&mut watcher.full) {
             self.set_full(watch, true);
         }
+        self.time_slow_watches(conn_id);
         if self
             .conns
             .get(&conn_id)
@@ -290,64 +314,12 @@ impl Client {
         }
     }
 
-    /// The server owes a confirmation for too long: another connection may do better.
-    pub(super) fn created_timed_out(&mut self, now: Instant, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        conn.created_deadline = None;
-        if conn.full_streams > 0 {
-            // It may have confirmed; we are the ones who do not read.
-            return self.arm_created(now, id);
-        }
-        self.conn_lost(now, id, CloseReason::NotCreated);
-    }
-
-    /// No server confirmed the watch in time.
-    pub(super) fn watch_open_timed_out(&mut self, now: Instant, watch: WatchId) {
-        let Some(watcher) = self.watches.table.get(&watch) else {
-            return;
-        };
-        // What waits for a token waits for the login, which is among the calls.
-        let for_token = watcher.conn().is_none() && self.auth.is_awaited();
-        let lane = if for_token {
-            Lane::Calls
-        } else {
-            Lane::Watches
-        };
-        let refused = self
-            .gates
-            .get(&lane)
-            .and_then(|gate| gate.last_error.clone());
-        let applied = Applied::No;
-        let error = match (
-            watcher.conn().and_then(|conn| self.conns.get(&conn)),
-            refused,
-        ) {
-            (Some(conn), _) if conn.is_open() => Error::Timeout {
-                phase: WaitedFor::Answer,
-                applied,
-            },
-            (_, Some(error)) => Error::Unavailable {
-                cause: Cause::ConnectFailed(error),
-                applied,
-            },
-            (_, None) if for_token => Error::Timeout {
-                phase: WaitedFor::Token,
-                applied,
-            },
-            (None, None) if self.is_crowded() => self.no_room(applied),
-            (_, None) => Error::Timeout {
-                phase: WaitedFor::Connect,
-                applied,
-            },
-        };
-        self.leave_watch_conn(now, watch);
-        self.end_watch(watch, WatchEnd::Failed(error));
-    }
-
     /// The server said something about watches.
     pub(super) fn watch_event(&mut self, now: Instant, conn: ConnId, event: WireEvent) {
+        // It may have left the connection by something that came with this.
+        if self.has_left(conn, &event) {
+            return;
+        }
         match event {
             WireEvent::Created { stream, revision } => {
                 self.watch_created(now, conn, watch_of(stream), revision);
@@ -356,32 +328,7 @@ impl Client {
                 stream,
                 header,
                 events,
-            } => {
-                let watch = watch_of(stream);
-                let Some(watcher) = self.watches.table.get_mut(&watch) else {
-                    return;
-                };
-                let before = watcher.queued_bytes();
-                if let Some(event) = events.first() {
-                    self.evidence.handle_revision(event.kv.mod_revision);
-                }
-                self.stats.events_dropped += watcher.handle_revision(header, events);
-                let held = watcher.queued_bytes();
-                let limits = &self.config.limits;
-                self.watches.queued_bytes += held - before;
-                let squeezed = self.watches.queued_bytes > limits.all_watch_buffers_bytes;
-                self.watches.squeezed |= squeezed;
-                let limit = limits.watch_buffer_bytes;
-                #[cfg(feature = "planted")]
-                let limit = match self.config.planted {
-                    Some(crate::planted::Planted::UnboundedBuffer) => usize::MAX,
-                    _ => limit,
-                };
-                if held > limit || (squeezed && held > before) {
-                    self.set_full(watch, true);
-                }
-                self.tell_watch(watch);
-            }
+            } => self.take_in(now, watch_of(stream), header, events),
             WireEvent::Progress { stream, revision } => {
                 let watch = watch_of(stream);
                 #[cfg(feature = "planted")]
@@ -399,7 +346,23 @@ impl Client {
         }
     }
 
+    /// Whether something is about a watch that is not on this connection any more.
+    fn has_left(&self, conn: ConnId, event: &WireEvent) -> bool {
+        let (WireEvent::Created { stream, .. }
+        | WireEvent::Events { stream, .. }
+        | WireEvent::Progress { stream, .. }
+        | WireEvent::Ended { stream, .. }) = event
+        else {
+            return false;
+        };
+        let watcher = self.watches.table.get(&watch_of(*stream));
+        watcher.is_none_or(|watcher| watcher.conn() != Some(conn))
+    }
+
     fn watch_created(&mut self, now: Instant, conn: ConnId, watch: WatchId, revision: i64) {
+        if self.is_behind(now, conn, watch, revision) {
+            return;
+        }
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
@@ -416,131 +379,14 @@ impl Client {
             self.stats.resumes += 1;
         } else {
             watcher.handle_created(revision);
-            if let Some(deadline) = watcher.open_deadline.take() {
-                self.timers.disarm(deadline, Timer::WatchOpen(watch));
-            }
+        }
+        if let Some(deadline) = watcher.open_deadline.take() {
+            self.timers.disarm(deadline, Timer::WatchOpen(watch));
         }
         let wants_progress = watcher.wants_progress;
         self.tell_watch(watch);
         if wants_progress {
             self.ask_for_progress(now, conn);
-        }
-    }
-
-    fn watch_ended(&mut self, now: Instant, watch: WatchId, why: Ended) {
-        let Some(watcher) = self.watches.table.get_mut(&watch) else {
-            return;
-        };
-        watcher.rests = why == Ended::Silently;
-        let (next, live_since) = (watcher.position().next(), watcher.live_since);
-        let was_live = matches!(watcher.phase, Phase::Live(_));
-        let conn = watcher.conn().and_then(|conn| self.conns.get(&conn));
-        let carried = conn.map(|conn| (conn.endpoint, conn.token));
-        let about_token = match (&why, carried) {
-            (Ended::Refused(status), Some((at, token))) => {
-                self.watch_refused(now, watch, at, token, status)
-            }
-            _ => false,
-        };
-        self.set_full_elsewhere(watch);
-        #[cfg(feature = "planted")]
-        let Some(next) = self.plant_compacted(watch, next, &why) else {
-            return self.wait_again(watch);
-        };
-        match why {
-            Ended::Compacted { compact_revision } => {
-                self.end_watch(
-                    watch,
-                    WatchEnd::Compacted {
-                        compact_revision,
-                        next,
-                    },
-                );
-            }
-            Ended::Refused(_) if about_token => {
-                self.wait_again(watch);
-                // A server that confirms and then refuses would be asked without end.
-                if was_live {
-                    self.watch_was_dropped(now, live_since);
-                }
-            }
-            Ended::Refused(status) => self.end_watch(watch, self.refused(status)),
-            Ended::TooLarge(limit) => self.end_watch(watch, passed(limit)),
-            // A close of the server's own, whatever its grounds (rule W-15).
-            Ended::Silently => {
-                self.wait_again(watch);
-                self.watch_was_dropped(now, live_since);
-            }
-        }
-    }
-
-    /// A connection is gone; `conn` was taken out of the table.
-    pub(super) fn watches_lost(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
-        for stream in conn.wire.streams() {
-            let watch = watch_of(stream);
-            #[cfg(feature = "planted")]
-            if self.plant_lost(watch, reason) {
-                continue;
-            }
-            let again = matches!(reason, CloseReason::Status(status)
-                if self.watch_refused(now, watch, conn.endpoint, conn.token, status));
-            match self.lasting(reason) {
-                Some(end) if !again => self.end_watch(watch, end),
-                _ => self.wait_again(watch),
-            }
-        }
-    }
-
-    /// Whether a refused watch is asked for again with another token (rule A-5).
-    fn watch_refused(
-        &mut self,
-        now: Instant,
-        watch: WatchId,
-        at: EndpointIndex,
-        token: u64,
-        status: &Status,
-    ) -> bool {
-        let found = self.watches.table.get(&watch);
-        let Some(mut refreshes) = found.map(|watcher| watcher.refreshes) else {
-            return false;
-        };
-        let again = self.token_refused(now, at, token, status, &mut refreshes);
-        if let Some(watcher) = self.watches.table.get_mut(&watch) {
-            watcher.refreshes = refreshes;
-        }
-        again
-    }
-
-    /// The end of a watch whose connection ended so, if trying again would not help (rule W-19).
-    fn lasting(&self, reason: &CloseReason) -> Option<WatchEnd> {
-        match reason {
-            CloseReason::Status(status) => match status.code {
-                Code::INVALID_ARGUMENT
-                | Code::PERMISSION_DENIED
-                | Code::NOT_FOUND
-                | Code::UNIMPLEMENTED => Some(self.refused(status.clone())),
-                _ if status.needs_new_token() => Some(self.refused(status.clone())),
-                _ => None,
-            },
-            // The watch whose revision it was has ended with it; the others go on.
-            CloseReason::Limit(Limit::Revision(_)) => None,
-            CloseReason::Limit(limit) => Some(passed(*limit)),
-            _ => None,
-        }
-    }
-
-    fn refused(&self, status: Status) -> WatchEnd {
-        if status.known() == Some(Known::PermissionDenied) || status.code == Code::PERMISSION_DENIED
-        {
-            return WatchEnd::PermissionDenied(status);
-        }
-        WatchEnd::Failed(self.auth.error(status, Applied::No))
-    }
-
-    fn wait_again(&mut self, watch: WatchId) {
-        if let Some(watcher) = self.watches.table.get_mut(&watch) {
-            watcher.phase = Phase::Waiting;
-            self.watches.waiting.push_back(watch);
         }
     }
 
@@ -558,7 +404,10 @@ impl Client {
         };
         match conn.wire.cancel(StreamId(watch.get())) {
             CancelStep::CloseConnection => self.conn_lost(now, conn_id, CloseReason::Canceled),
-            CancelStep::Done => self.tell_transmit(conn_id),
+            CancelStep::Done => {
+                self.time_slow_watches(conn_id);
+                self.tell_transmit(conn_id);
+            }
         }
     }
 
@@ -582,55 +431,6 @@ impl Client {
             .is_some_and(Watcher::poll_tell)
         {
             self.outputs.push_back(Output::Event(Event::Watch(watch)));
-        }
-    }
-
-    /// Takes note whether a watch holds all it may. While one on it does, a connection is not read.
-    fn set_full(&mut self, watch: WatchId, full: bool) {
-        let Some(watcher) = self.watches.table.get_mut(&watch) else {
-            return;
-        };
-        if core::mem::replace(&mut watcher.full, full) == full {
-            return;
-        }
-        let Some(id) = watcher.conn() else { return };
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        let was_full = conn.full_streams > 0;
-        if full {
-            conn.full_streams += 1;
-        } else {
-            conn.full_streams -= 1;
-        }
-        let is_full = conn.full_streams > 0;
-        #[cfg(feature = "planted")]
-        if self.config.planted == Some(crate::planted::Planted::NeverResumed) && !is_full {
-            return;
-        }
-        if conn.is_open() && was_full != is_full {
-            let output = if is_full {
-                Output::Pause(id)
-            } else {
-                Output::Resume(id)
-            };
-            self.outputs.push_back(output);
-        }
-    }
-
-    /// A watch is off its connection without our doing: what it held up there goes on. It still
-    /// holds all it may, and will hold up the connection it comes to.
-    fn set_full_elsewhere(&mut self, watch: WatchId) {
-        if self
-            .watches
-            .table
-            .get(&watch)
-            .is_some_and(|watcher| watcher.full)
-        {
-            self.set_full(watch, false);
-            if let Some(watcher) = self.watches.table.get_mut(&watch) {
-                watcher.full = true;
-            }
         }
     }
 

@@ -6,6 +6,9 @@
 
 use std::collections::VecDeque;
 
+use super::merged::Merged;
+use super::options::Overflow;
+use super::options::WatchOptions;
 use super::position::Position;
 use crate::api::KvEvent;
 use crate::api::ResponseHeader;
@@ -16,6 +19,7 @@ use crate::client::output::WatchBatch;
 use crate::client::output::WatchEnd;
 use crate::client::output::WatchEvent;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::time::Instant;
 
 /// One watch.
@@ -24,6 +28,7 @@ pub(super) struct Watcher {
     /// As asked; its start revision is replaced by the position's at each start.
     request: Watch,
     position: Position,
+    pub(super) options: WatchOptions,
     pub(super) phase: Phase,
     /// Until when it has to be confirmed for the first time; none after that.
     pub(super) open_deadline: Option<Instant>,
@@ -34,15 +39,28 @@ pub(super) struct Watcher {
     /// The server canceled it without a reason: it waits as after a lost connection, even where
     /// another connection has room.
     pub(super) rests: bool,
+    /// It held up others once, and has a connection of its own where there is room for one.
+    pub(super) alone: bool,
+    /// Connections lost in a row, and when the first of them was (rule W-21).
+    pub(super) losses: u32,
+    pub(super) lost_since: Option<Instant>,
+    /// Since when every server that confirmed it is behind what it saw.
+    pub(super) behind_since: Option<Instant>,
+    /// The last of them.
+    pub(super) avoids: Option<EndpointIndex>,
     /// How many new tokens were asked for because of it since it was last confirmed.
     pub(super) refreshes: Refreshes,
     /// When it was last confirmed.
     pub(super) live_since: Instant,
     was_created: bool,
+    /// The highest revision its user was, or will be, told of.
+    seen: i64,
     /// The highest progress told; it never falls (guarantee G16).
     told_progress: i64,
     queue: VecDeque<WatchEvent>,
-    /// The size of the batches in `queue`.
+    /// The batches that came to too much, and those since; they come behind the queue.
+    merged: Option<Merged>,
+    /// The size of the batches in both.
     queued_bytes: usize,
     /// The user was told that there is something, and has not found the queue empty since.
     told: bool,
@@ -59,25 +77,35 @@ pub(super) enum Phase {
     Creating(ConnId),
     /// Confirmed.
     Live(ConnId),
+    /// Was taken off a connection on which it held up others; waits for its user.
+    Aside,
     /// Ended; stays until its user has seen the end.
     Ended,
 }
 
 impl Watcher {
-    pub(super) fn new(request: Watch, open_deadline: Instant) -> Self {
+    pub(super) fn new(request: Watch, options: WatchOptions, open_deadline: Instant) -> Self {
         Self {
             position: Position::new(request.start_revision),
             request,
+            options,
             phase: Phase::Waiting,
             open_deadline: Some(open_deadline),
             wants_progress: false,
             full: false,
             rests: false,
+            alone: false,
+            losses: 0,
+            lost_since: None,
+            behind_since: None,
+            avoids: None,
             refreshes: Refreshes::default(),
             live_since: Instant::ZERO,
             was_created: false,
+            seen: 0,
             told_progress: 0,
             queue: VecDeque::new(),
+            merged: None,
             queued_bytes: 0,
             told: false,
             #[cfg(feature = "planted")]
@@ -118,6 +146,7 @@ impl Watcher {
     /// The server confirmed it for the first time.
     pub(super) fn handle_created(&mut self, revision: i64) {
         self.was_created = true;
+        self.seen = revision;
         self.position.handle_created(revision);
         #[cfg(feature = "planted")]
         if self.planted == Some(crate::planted::Planted::ResumeAtCreated) {
@@ -137,14 +166,48 @@ impl Watcher {
         if !is_new {
             return u64::try_from(events.len()).unwrap_or(u64::MAX);
         }
+        self.seen = self.seen.max(revision);
         let batch = WatchBatch {
             header,
             revision,
             events,
+            coalesced: false,
         };
+        if let Some(merged) = &mut self.merged {
+            let before = merged.size();
+            merged.add(batch);
+            self.queued_bytes = self.queued_bytes - before + merged.size();
+            return 0;
+        }
         self.queued_bytes = self.queued_bytes.saturating_add(size(&batch));
         self.queue.push_back(WatchEvent::Batch(batch));
         0
+    }
+
+    /// It holds too much: keeps the last change of each key, if that is what its user chose.
+    pub(super) fn coalesce(&mut self) {
+        if self.options.overflow != Overflow::CoalesceByKey || self.merged.is_some() {
+            return;
+        }
+        let mut merged = Merged::default();
+        for event in core::mem::take(&mut self.queue) {
+            match event {
+                WatchEvent::Batch(batch) => merged.add(batch),
+                // It would promise what comes behind it.
+                WatchEvent::Progress { .. } => {}
+                event => self.queue.push_back(event),
+            }
+        }
+        self.queued_bytes = merged.size();
+        self.merged = Some(merged);
+    }
+
+    /// What comes behind the merged changes is to be queued: they become a batch.
+    fn close_merged(&mut self) {
+        if let Some(merged) = self.merged.take() {
+            let batch = merged.into_batch();
+            self.queue.push_back(WatchEvent::Batch(batch));
+        }
     }
 
     #[cfg(feature = "planted")]
@@ -161,6 +224,7 @@ impl Watcher {
     /// The server has sent everything up to `revision`.
     pub(super) fn handle_progress(&mut self, revision: i64) {
         if let Some(revision) = self.position.handle_progress(revision) {
+            self.seen = self.seen.max(revision);
             self.tell_progress(revision);
         }
     }
@@ -178,6 +242,7 @@ impl Watcher {
     }
 
     fn tell_progress(&mut self, revision: i64) {
+        self.close_merged();
         self.told_progress = self.told_progress.max(revision);
         #[cfg(feature = "planted")]
         if self.planted == Some(crate::planted::Planted::ProgressOvertakes) {
@@ -189,12 +254,20 @@ impl Watcher {
         });
     }
 
+    /// A member it was on has no leader.
+    pub(super) fn handle_no_leader(&mut self, endpoint: Endpoint) {
+        self.close_merged();
+        self.forget(|event| matches!(event, WatchEvent::NoLeader { .. }));
+        self.queue.push_back(WatchEvent::NoLeader { endpoint });
+    }
+
     /// It goes on over another connection.
     pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
         #[cfg(feature = "planted")]
         if self.planted == Some(crate::planted::Planted::CreatedAgain) {
             self.handle_created(self.position.certified());
         }
+        self.close_merged();
         self.forget(|event| matches!(event, WatchEvent::Resumed { .. }));
         self.queue.push_back(WatchEvent::Resumed {
             from: self.position.next(),
@@ -208,7 +281,9 @@ impl Watcher {
         let since_batch = self.queue.iter().rev().take_while(|event| {
             matches!(
                 event,
-                WatchEvent::Progress { .. } | WatchEvent::Resumed { .. }
+                WatchEvent::Progress { .. }
+                    | WatchEvent::Resumed { .. }
+                    | WatchEvent::NoLeader { .. }
             )
         });
         if let Some(back) = since_batch.into_iter().position(is_same) {
@@ -218,6 +293,7 @@ impl Watcher {
 
     /// Ends it; what is queued comes first.
     pub(super) fn end(&mut self, end: WatchEnd) {
+        self.close_merged();
         self.phase = Phase::Ended;
         self.queue.push_back(WatchEvent::End(end));
     }
@@ -229,6 +305,7 @@ impl Watcher {
             return;
         }
         self.queue.clear();
+        self.merged = None;
         self.queued_bytes = 0;
     }
 
@@ -243,6 +320,9 @@ impl Watcher {
     }
 
     pub(super) fn poll(&mut self) -> Option<WatchEvent> {
+        if self.queue.is_empty() {
+            self.close_merged();
+        }
         let event = self.queue.pop_front();
         match &event {
             Some(WatchEvent::Batch(batch)) => self.queued_bytes -= size(batch),
@@ -254,9 +334,14 @@ impl Watcher {
 
     /// Whether the user has to be told that there is something.
     pub(super) fn poll_tell(&mut self) -> bool {
-        let tell = !self.told && !self.queue.is_empty();
+        let tell = !self.told && (!self.queue.is_empty() || self.merged.is_some());
         self.told |= tell;
         tell
+    }
+
+    /// The highest revision its user was, or will be, told of.
+    pub(super) const fn seen(&self) -> i64 {
+        self.seen
     }
 
     pub(super) const fn was_created(&self) -> bool {
@@ -279,7 +364,7 @@ impl Watcher {
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self.phase {
             Phase::Creating(conn) | Phase::Live(conn) => Some(conn),
-            Phase::Waiting | Phase::Ended => None,
+            Phase::Waiting | Phase::Aside | Phase::Ended => None,
         }
     }
 }

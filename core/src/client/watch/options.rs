@@ -1,0 +1,123 @@
+//! What one watch may be told apart from its request.
+
+use core::time::Duration;
+
+/// Options of one watch, for [`Client::watch_with`](crate::Client::watch_with).
+///
+/// ```
+/// use etcd_core::{Overflow, WatchOptions};
+///
+/// let options = WatchOptions::default().with_overflow(Overflow::Cancel);
+/// assert_eq!(options.overflow, Overflow::Cancel);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WatchOptions {
+    /// What happens when the watch holds more than `Limits::watch_buffer_bytes`.
+    pub overflow: Overflow,
+    /// What happens when a member says that its cluster has no leader.
+    pub no_leader: NoLeader,
+    /// For how long the watch, once it was confirmed, may be without a confirmed connection until it ends,
+    /// losses within 10 s of each other counted together (rule W-21). None, the default: it goes on trying.
+    pub resume_within: Option<Duration>,
+    /// How many lost connections in a row end it, those that lived for 10 s not counted (rule W-21). None,
+    /// the default: it goes on trying.
+    pub max_losses: Option<u32>,
+}
+
+impl WatchOptions {
+    /// Sets what happens when the watch holds more than `Limits::watch_buffer_bytes`.
+    ///
+    /// ```
+    /// use etcd_core::{Overflow, WatchOptions};
+    ///
+    /// let options = WatchOptions::default().with_overflow(Overflow::CoalesceByKey);
+    /// assert_ne!(options, WatchOptions::default());
+    /// ```
+    #[must_use]
+    pub const fn with_overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Sets what happens when a member says that its cluster has no leader.
+    ///
+    /// ```
+    /// use etcd_core::{NoLeader, WatchOptions};
+    ///
+    /// let options = WatchOptions::default().with_no_leader(NoLeader::Fail);
+    /// assert_eq!(options.no_leader, NoLeader::Fail);
+    /// ```
+    #[must_use]
+    pub const fn with_no_leader(mut self, no_leader: NoLeader) -> Self {
+        self.no_leader = no_leader;
+        self
+    }
+
+    /// Bounds how long the watch may be without a confirmed connection.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use etcd_core::WatchOptions;
+    ///
+    /// let options = WatchOptions::default().with_resume_within(Duration::from_secs(60));
+    /// assert_eq!(options.resume_within, Some(Duration::from_secs(60)));
+    /// ```
+    #[must_use]
+    pub const fn with_resume_within(mut self, time: Duration) -> Self {
+        self.resume_within = Some(time);
+        self
+    }
+
+    /// Bounds how many connections in a row the watch may lose: the next one ends it.
+    ///
+    /// ```
+    /// let options = etcd_core::WatchOptions::default().with_max_losses(3);
+    /// assert_eq!(options.max_losses, Some(3));
+    /// ```
+    #[must_use]
+    pub const fn with_max_losses(mut self, losses: u32) -> Self {
+        self.max_losses = Some(losses);
+        self
+    }
+}
+
+/// What happens to a watch that is not read, once it holds more than `Limits::watch_buffer_bytes` (rule
+/// W-12). None of them loses anything without a word.
+///
+/// ```
+/// assert_eq!(etcd_core::Overflow::default(), etcd_core::Overflow::Pause);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The client stops reading, and the server is held back. The watch goes on where it was, which may be
+    /// compacted by then.
+    #[default]
+    Pause,
+    /// The watch ends as [`WatchEnd::Lagged`](crate::WatchEnd::Lagged), behind what it holds.
+    Cancel,
+    /// Of each key only the last change is kept. What was held becomes one batch with
+    /// [`WatchBatch::coalesced`](crate::WatchBatch::coalesced) set, and takes further changes until it is
+    /// taken. Changes of one revision no longer come together, or all: whoever follows the newest state
+    /// of each key loses nothing, whoever counts changes does. Where so many keys change that the last
+    /// change of each is too much, the client stops reading, as with `Pause`.
+    CoalesceByKey,
+}
+
+/// What happens to a watch when a member says that its cluster has no leader, as it is asked to by
+/// `Config::require_leader` (rule W-18).
+///
+/// ```
+/// assert_eq!(etcd_core::NoLeader::default(), etcd_core::NoLeader::Move);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoLeader {
+    /// The user is told by [`WatchEvent::NoLeader`](crate::WatchEvent::NoLeader), and the watch goes on at
+    /// another member: the one that said it may be alone on its side of a cut network.
+    #[default]
+    Move,
+    /// The watch ends, as it does with etcd's own client.
+    Fail,
+}
