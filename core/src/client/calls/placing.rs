@@ -73,8 +73,7 @@ impl Client {
         if waiting == 0 {
             return;
         }
-        let opening = |conn: &&Conn| shares(conn.lane, lane) && !conn.is_open();
-        waiting = waiting.saturating_sub(self.conns.values().filter(opening).count());
+        waiting = waiting.saturating_sub(self.opening(lane));
         while waiting > 0 {
             let at = self.endpoints.for_call();
             let others = self.endpoints.instead().filter(|it| *it != at);
@@ -90,6 +89,13 @@ impl Client {
         }
     }
 
+    /// How many connections are being opened for a lane. Those for a named endpoint do not count: that one
+    /// may not serve.
+    fn opening(&self, lane: Lane) -> usize {
+        let opening = |conn: &&Conn| conn.lane == lane && !conn.is_open();
+        self.conns.values().filter(opening).count()
+    }
+
     /// Gives the first waiting call to a free connection to an endpoint, or to another while one to that
     /// opens. False if none is free.
     fn place_one(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
@@ -102,7 +108,10 @@ impl Client {
                     found = self.take_idle(now, lane, other);
                 }
             }
-            self.open_for_calls(now, lane, at, 1);
+            // For whoever comes next, or for this call if nothing opens for it yet.
+            if found.is_some() || self.opening(lane) < self.calls.waiting(lane) {
+                self.open_for_calls(now, lane, at, 1);
+            }
         }
         let Some(conn) = found else {
             return false;

@@ -109,19 +109,19 @@ impl Endpoints {
         self.health.get(at.0).is_some_and(Health::is_healthy)
     }
 
-    /// The endpoints a call may go to rather than wait, the best first.
+    /// The endpoints a call may go to rather than wait, the best first: those that serve, or all if none
+    /// does. Which they are does not depend on whose turn it is.
     pub(crate) fn instead(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
-        let order = self
-            .order(self.calls)
-            .filter(|at| self.health[*at].is_healthy());
-        order
+        let none_serves = !self.health.iter().any(Health::is_healthy);
+        self.order(self.calls)
+            .filter(move |at| none_serves || self.health[*at].is_healthy())
             .filter(|_| self.balance == Balance::RoundRobin)
             .map(EndpointIndex)
     }
 
     /// Whether a free connection to it is of use.
     pub(crate) fn is_wanted(&self, at: EndpointIndex) -> bool {
-        self.for_call() == at || self.is_healthy(at) && self.balance == Balance::RoundRobin
+        self.for_call() == at || self.instead().any(|wanted| wanted == at)
     }
 
     /// It answered something that only a member that serves answers.
