@@ -116,6 +116,41 @@ fn a_refusal_under_the_id_0_is_for_the_first_create_that_waits() {
 }
 
 #[test]
+fn g14_a_compaction_below_where_the_watch_stands_is_doubted_once() {
+    check(
+        r#"
+        > client a
+        > watch k
+        connect 1 to a
+        > watch j
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        send 1: {"create_request":{"key":"j","progress_notify":true,"watch_id":"2"}}
+        > created 1 id=1 rev=6
+        watch 1: created at 6
+        > created 1 id=2 rev=6
+        watch 2: created at 6
+        > canceled 1 id=1 compact=7
+        send 1: {"cancel_request":{"watch_id":"1"}}
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"7","watch_id":"3"}}
+        > created 1 id=3 rev=9
+        watch 1: resumed from 7 at a
+        > events 1 id=3 rev=9 k@8
+        watch 1: 8 +k
+        > canceled 1 id=3 compact=9
+        send 1: {"cancel_request":{"watch_id":"3"}}
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"9","watch_id":"4"}}
+        > created 1 id=4 rev=9
+        watch 1: resumed from 9 at a
+        > canceled 1 id=4 compact=9
+        watch 1: end: revision 9 was compacted, the oldest one kept is 9
+        send 1: {"cancel_request":{"watch_id":"4"}}
+        "#,
+    );
+}
+
+#[test]
 fn a_compacted_watch_ends_with_where_it_stood() {
     check(
         r#"

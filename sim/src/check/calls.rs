@@ -260,7 +260,13 @@ impl Group<'_, '_> {
                     let is_it = |change: &&&Change| {
                         !matches!(change.what, Changed::Kv(_)) || change.revision == revision
                     };
-                    let found = self.changes.iter().find(is_it);
+                    let is_in_time = |change: &&&Change| {
+                        let ended = ended.is_some_and(|ended| change.at <= ended.at);
+                        is_it(change) && change.at >= told.started && ended
+                    };
+                    // Several may have done the same: of theirs one was done in its time.
+                    let found = self.changes.iter().find(is_in_time);
+                    let found = found.or_else(|| self.changes.iter().find(is_it));
                     match found {
                         _ if !has_effect => {}
                         None => {

@@ -5,8 +5,9 @@
 //! its clock jumped. Any other login has to have a cause: that a member forgot its tokens, or that users
 //! or roles changed, which each member finds out for itself and late. Each cause is good for one login,
 //! at each member where it is of all of them, and once only: many calls that fail together are one wave.
-//! What happened before the first login is no cause: no member judges a token before it has done what
-//! was agreed on before that token's login.
+//! What happened long before the first login is no cause: no member judges a token before it has done what
+//! was agreed on before that token's login. But a member that is behind may refuse a login because
+//! authentication is off there, and turn it on later.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,9 @@ use crate::etcd::Request;
 
 /// The shortest time between logins that need no cause.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How far a member can be behind the others.
+const BEHIND: Duration = Duration::from_secs(20);
 
 /// The logins of one client.
 struct Logins {
@@ -101,8 +105,17 @@ pub(super) fn check(
     Ok(())
 }
 
-/// How many logins can have had a cause between the two.
+/// How many logins can have had a cause between the two, with what members that were behind did in that
+/// time. What the users of the world were made with does not count.
 fn causes(truth: &Truth, from: Instant, to: Instant) -> usize {
+    let is_enable = |ask| matches!(truth.asks.get(&ask), Some(Request::AuthEnable(_)));
+    let made = truth
+        .changes
+        .iter()
+        .find(|change| change.ask.is_some_and(is_enable));
+    let made = made.map_or(Instant::ZERO, |change| change.at + Duration::from_nanos(1));
+    let earlier = Instant::ZERO + (from - Instant::ZERO).saturating_sub(BEHIND);
+    let from = earlier.max(made).min(from);
     let is_login = |ask| matches!(truth.asks.get(&ask), Some(Request::Authenticate(_)));
     let is_cause = |change: &&super::history::Change| {
         matches!(change.what, Changed::Auth) && !change.ask.is_some_and(is_login)

@@ -52,8 +52,10 @@ pub(super) struct Keeper {
     taken: BTreeMap<EndpointIndex, u64>,
     /// Servers said that authentication is off.
     is_off: bool,
-    /// Logins in a row that failed, or that gave a token no member took.
+    /// Logins in a row that failed.
     failures: u32,
+    /// Logins in a row that gave a token which was refused, and which no member took.
+    useless: u32,
     /// No login before that moment.
     wait: Option<Wait>,
     generation: u64,
@@ -241,9 +243,13 @@ impl Keeper {
         if !self.lost.is_empty() && self.generation(at) == generation {
             self.lost.remove(&at);
         }
-        if !self.newest_was_taken && self.newest_generation() == generation {
-            self.newest_was_taken = true;
-            self.failures = 0;
+        if self.newest_generation() == generation {
+            if !self.newest_was_taken {
+                self.newest_was_taken = true;
+                self.failures = 0;
+            }
+            // Another member refused it, perhaps as it was behind.
+            self.useless = 0;
         }
     }
 
@@ -284,9 +290,9 @@ impl Keeper {
             return Refusal::Login(None);
         }
         // Of no use to anybody: once that may happen, then logins wait (guarantee G39).
-        self.failures = self.failures.saturating_add(1);
-        let until = (self.failures > 1)
-            .then(|| now + wait_after(self.failures.saturating_sub(1), REFUSED_CAP));
+        self.useless = self.useless.saturating_add(1);
+        let until = (self.useless > 1)
+            .then(|| now + wait_after(self.useless.saturating_sub(1), REFUSED_CAP));
         self.wait = until.map(|until| Wait {
             until,
             refused: None,

@@ -231,6 +231,10 @@ impl Client {
             return false;
         }
         let found = self.calls.table.get(&id);
+        // That a member does not know a token is an answer, too.
+        if found.is_some_and(|call| matches!(call.owner, Owner::Probe(_))) {
+            return false;
+        }
         let Some((attempts, mut refreshes)) = found.map(|call| (call.attempts, call.refreshes))
         else {
             return false;

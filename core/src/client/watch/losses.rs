@@ -106,7 +106,12 @@ impl Client {
         let Some(next) = self.plant_compacted(watch, next, &why) else {
             return self.wait_again(watch);
         };
+        let is_doubtful = self.doubts_compaction(watch, &why);
         match why {
+            Ended::Compacted { .. } if is_doubtful => {
+                self.wait_again(watch);
+                self.watch_was_dropped(now, live_since);
+            }
             Ended::Compacted { compact_revision } => {
                 self.end_watch(
                     watch,
@@ -131,6 +136,22 @@ impl Client {
                 self.watch_was_dropped(now, live_since);
             }
         }
+    }
+
+    /// Whether a server says that a live watch wants what was compacted, though that is not so: some take a
+    /// watch back in time when they load a snapshot (etcd issue 15271), and what it wants then may be
+    /// compacted. It is asked for again where the watch stands (guarantee G14); if it is said once more
+    /// before anything came, it is believed.
+    fn doubts_compaction(&mut self, watch: WatchId, why: &Ended) -> bool {
+        let Ended::Compacted { compact_revision } = why else {
+            return false;
+        };
+        let Some(watcher) = self.watches.table.get_mut(&watch) else {
+            return false;
+        };
+        let next = watcher.position().next();
+        let is_there = next > 0 && *compact_revision > 0 && next >= *compact_revision;
+        is_there && watcher.doubted.replace(next) != Some(next)
     }
 
     /// A connection is gone; `conn` was taken out of the table.

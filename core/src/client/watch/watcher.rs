@@ -39,6 +39,8 @@ pub(super) struct Watcher {
     /// The server canceled it without a reason: it waits as after a lost connection, even where
     /// another connection has room.
     pub(super) rests: bool,
+    /// Where it stood when a server said that this was compacted, and it was not.
+    pub(super) doubted: Option<i64>,
     /// It held up others once, and has a connection of its own where there is room for one.
     pub(super) alone: bool,
     /// Connections lost in a row, and when the first of them was (rule W-21).
@@ -94,6 +96,7 @@ impl Watcher {
             wants_progress: false,
             full: false,
             rests: false,
+            doubted: None,
             alone: false,
             losses: 0,
             lost_since: None,
