@@ -129,8 +129,14 @@ impl Cluster {
     /// The leader that got a proposal has had the time to get it agreed on.
     pub(super) fn commit(&mut self, proposal: Proposal) {
         let holder = proposal.leader;
+        // Whether a lease has ended, a new leader sees for itself.
+        let is_expiry =
+            proposal.by.is_none() && matches!(proposal.request, Request::LeaseRevoke(_));
+        let is_dropped = is_expiry && !self.setup.defects.old_leader_revokes;
         if self.leader == Some(holder) && self.term == proposal.term {
             self.append(proposal);
+        } else if is_dropped {
+            self.expiry.forget_revoke(&proposal.request);
         } else if self.leader.is_none() || self.nodes[holder].running {
             self.stuck.push(Stuck { proposal, holder });
         } else if self.rng.one_in(2) {
@@ -320,6 +326,7 @@ impl Cluster {
     fn load_snapshot(&mut self, member: usize) {
         let node = &mut self.nodes[member];
         let size = node.machine.size();
+        let before = node.machine.store.revision();
         let tokens = core::mem::replace(&mut node.machine, self.truth.clone()).tokens;
         if !tokens.are_signed() {
             node.machine.tokens = tokens;
@@ -329,7 +336,12 @@ impl Cluster {
         node.applied = node.received;
         let mut hub = core::mem::take(&mut node.hub);
         hub.restore(node.view(&self.setup, self.id), &mut self.rng);
+        let store = &node.machine.store;
+        let missed = before.max(store.compacted()) + 1..=store.revision();
         self.nodes[member].hub = hub;
+        for revision in missed {
+            self.heed_revision(member, revision);
+        }
     }
 
     /// Whether a member is so far behind that it is brought up by a snapshot.

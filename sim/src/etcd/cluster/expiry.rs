@@ -32,6 +32,15 @@ pub(super) struct Expiry {
     dead: BTreeMap<i64, (i64, Instant)>,
 }
 
+impl Expiry {
+    /// A revoke of the leader's own was lost with its leader.
+    pub(super) fn forget_revoke(&mut self, request: &Request) {
+        if let Request::LeaseRevoke(revoke) = request {
+            self.ending.remove(&revoke.id);
+        }
+    }
+}
+
 /// A question that only the leader can answer.
 #[derive(Debug)]
 pub(super) enum LeaseAsk {
