@@ -48,7 +48,7 @@ pub(super) struct Keeper {
     /// When a connection to a member was lost, until it takes a token after that: it may have
     /// restarted, and forgotten the tokens it knew.
     lost: BTreeMap<EndpointIndex, Instant>,
-    /// Which generation a member took last.
+    /// The newest generation a member took.
     taken: BTreeMap<EndpointIndex, u64>,
     /// Servers said that authentication is off.
     is_off: bool,
@@ -238,7 +238,9 @@ impl Keeper {
     /// A member took a request with this generation.
     pub(super) fn handle_taken(&mut self, at: EndpointIndex, generation: u64) {
         if generation > 0 {
-            self.taken.insert(at, generation);
+            // A connection may go on with an older one.
+            let taken = self.taken.entry(at).or_default();
+            *taken = (*taken).max(generation);
         }
         if !self.lost.is_empty() && self.generation(at) == generation {
             self.lost.remove(&at);
@@ -316,7 +318,7 @@ impl Keeper {
                 token.generation > generation
                     || (token.generation == generation
                         && (now - token.received >= ttl
-                            || self.taken.get(&at) != Some(&generation)
+                            || self.taken.get(&at).is_none_or(|taken| *taken < generation)
                             || self
                                 .lost
                                 .get(&at)
