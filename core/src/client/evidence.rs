@@ -41,10 +41,7 @@ impl Evidence {
             }
             _ => {}
         }
-        if header.revision >= self.revision {
-            self.revision = header.revision;
-            self.older_since = None;
-        }
+        self.handle_revision(header.revision);
         Ok(())
     }
 

@@ -241,9 +241,11 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_connected(&mut self, now: Instant, conn: ConnId) {
-        self.wake_leases(now);
-        self.conn_opened(now, conn);
-        self.settle(now);
+        if self.conns.contains_key(&conn) {
+            self.wake_leases(now);
+            self.conn_opened(now, conn);
+            self.settle(now);
+        }
     }
 
     /// The connection could not be opened. The client tries the next endpoint.
@@ -263,9 +265,11 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_connect_failed(&mut self, now: Instant, conn: ConnId, error: NetError) {
-        self.wake_leases(now);
-        self.connect_failed(now, conn, error);
-        self.settle(now);
+        if self.conns.contains_key(&conn) {
+            self.wake_leases(now);
+            self.connect_failed(now, conn, error);
+            self.settle(now);
+        }
     }
 
     /// Bytes came. They are borrowed; what must be kept is copied.
@@ -281,21 +285,24 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_received(&mut self, now: Instant, conn: ConnId, bytes: &[u8]) {
+        if !self.is_open(conn) {
+            return;
+        }
         // Before what has come is looked at (rule L-12).
         self.wake_leases(now);
-        if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
-            self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
-            open.last_alive = now;
-            open.heard = now;
-            let was_probed = core::mem::take(&mut open.is_probed);
-            open.wire.handle_received(bytes);
-            self.now = self.now.max(now);
-            if was_probed {
-                self.probe_answered(now, conn);
-            }
-            self.drain_wire(now, conn);
-            self.settle(now);
+        let Some(open) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
+        open.last_alive = now;
+        let was_probed = core::mem::take(&mut open.is_probed);
+        open.wire.handle_received(bytes);
+        self.now = self.now.max(now);
+        if was_probed {
+            self.probe_answered(now, conn);
         }
+        self.drain_wire(now, conn);
+        self.settle(now);
     }
 
     /// The server will send nothing more: a read gave 0 bytes.
@@ -311,13 +318,16 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_eof(&mut self, now: Instant, conn: ConnId) {
-        self.wake_leases(now);
-        if let Some(open) = self.conns.get_mut(&conn).filter(|conn| conn.is_open()) {
-            open.wire.handle_eof();
-            self.drain_wire(now, conn);
-            self.conn_lost(now, conn, CloseReason::PeerClosed);
-            self.settle(now);
+        if !self.is_open(conn) {
+            return;
         }
+        self.wake_leases(now);
+        if let Some(open) = self.conns.get_mut(&conn) {
+            open.wire.handle_eof();
+        }
+        self.drain_wire(now, conn);
+        self.conn_lost(now, conn, CloseReason::PeerClosed);
+        self.settle(now);
     }
 
     /// The socket took `len` bytes of [`Client::transmit`].
@@ -356,10 +366,13 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_closed(&mut self, now: Instant, conn: ConnId, error: NetError) {
-        self.wake_leases(now);
-        if self.conns.get(&conn).is_some_and(|conn| !conn.is_open()) {
+        let Some(is_open) = self.conns.get(&conn).map(Conn::is_open) else {
+            return;
+        };
+        if !is_open {
             return self.handle_connect_failed(now, conn, error);
         }
+        self.wake_leases(now);
         self.conn_lost(now, conn, CloseReason::Net(error));
         self.settle(now);
     }
@@ -385,7 +398,7 @@ impl Client {
         while let Some(timer) = self.timers.fire(now) {
             match timer {
                 Timer::Call(call) => self.call_timed_out(now, call),
-                Timer::Again(call) => self.call_rested(now, call),
+                Timer::Again(call) => self.call_again(now, call),
                 Timer::Patience(call) => self.server_is_silent(now, call),
                 Timer::Lease => self.leases_are_due(),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
@@ -489,6 +502,10 @@ impl Client {
             self.next_lease,
         ];
         ids == [1; 5] && !self.is_shut_down
+    }
+
+    fn is_open(&self, conn: ConnId) -> bool {
+        self.conns.get(&conn).is_some_and(Conn::is_open)
     }
 
     /// Does what the last input made possible: hands out connections, opens new ones.

@@ -78,8 +78,6 @@ pub(crate) struct Conn {
     told: bool,
     /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
     pub(crate) full_streams: usize,
-    /// When bytes came last, or it was known that none could come.
-    pub(crate) heard: Instant,
     /// The server was asked whether it is there, and nothing came since.
     pub(crate) is_probed: bool,
     /// Some stream on it was full since its silence was looked at.
@@ -156,7 +154,6 @@ impl Conn {
             last_alive: now,
             told: false,
             full_streams: 0,
-            heard: Instant::ZERO,
             is_probed: false,
             was_full: false,
             silence_deadline: None,

@@ -430,6 +430,8 @@ impl State {
             };
             let host = &mut self.clients[end.client];
             if end.is_paused || host.frozen.is_some() {
+                // What it read before made room for the member.
+                self.arrange_write(wire, Way::Down);
                 return;
             }
             let local = host.local(now);

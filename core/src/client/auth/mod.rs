@@ -208,10 +208,7 @@ impl Client {
                 return Err(Error::Auth { status, applied });
             }
         };
-        let is_under_way = self.auth.login.is_some();
-        #[cfg(feature = "planted")]
-        let is_under_way = is_under_way && self.plant_one_login();
-        if login && !is_under_way {
+        if login {
             self.start_login(now, at, !admitted);
         }
         Ok(admitted)
@@ -231,19 +228,17 @@ impl Client {
     /// This endpoint, or another that serves, to which a request may go now. Where another will do, nobody
     /// waits for the login that this one needs.
     pub(super) fn admitted(&mut self, now: Instant, at: EndpointIndex) -> Option<EndpointIndex> {
-        let keeper = &mut self.auth.keeper;
-        if !keeper.is_on() {
+        let auth = &mut self.auth;
+        if !auth.keeper.is_on() {
             return Some(at);
         }
-        let admission = keeper.admit(now, at);
-        let is_settled = keeper.is_settled(now);
-        let mut goes = |other: &EndpointIndex| {
-            *other != at && matches!(keeper.admit(now, *other), Admission::Go { .. })
-        };
+        let admission = auth.keeper.admit(now, at);
+        let is_settled = auth.keeper.is_settled(now);
         let (to, login, is_awaited) = match admission {
             Admission::Go { login } => (Some(at), login, false),
             Admission::Wait { login } => {
-                let other = self.endpoints.instead().find(&mut goes);
+                let mut others = self.endpoints.instead().filter(|other| *other != at);
+                let other = others.find(|other| auth.goes(now, *other));
                 (
                     other,
                     login && (is_settled || other.is_none()),
@@ -252,14 +247,21 @@ impl Client {
             }
             Admission::Refused(_) => (None, false, false),
         };
-        if login && self.auth.login.is_none() {
+        if login {
             self.start_login(now, at, is_awaited);
         }
         to
     }
 
     /// The member that needs the token is asked for it, as it knows what it gave; others may be behind.
+    /// One at a time (guarantee G38).
     fn start_login(&mut self, now: Instant, at: EndpointIndex, is_awaited: bool) {
+        let is_under_way = self.auth.login.is_some();
+        #[cfg(feature = "planted")]
+        let is_under_way = is_under_way && self.plant_one_login();
+        if is_under_way {
+            return;
+        }
         let Some(request) = self.auth.keeper.login().map(Encoded::new) else {
             return;
         };

@@ -5,7 +5,6 @@
 use core::time::Duration;
 
 use super::table::Owner;
-use super::table::Pending;
 use super::table::State;
 use crate::api::Response;
 use crate::buf::Sent;
@@ -199,18 +198,12 @@ impl Client {
         if self.conns.get(&conn).is_some_and(is_left) {
             self.conn_lost(now, conn, CloseReason::Idle);
         }
-        let may_repeat = |call: &Pending| {
-            let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login(_));
-            !is_own && call.class == Class::Read && call.attempts < self.config.max_attempts
-        };
-        let Some(call) = self
-            .calls
-            .table
-            .get_mut(&id)
-            .filter(|call| may_repeat(call))
-        else {
+        let Some(call) = self.calls.table.get_mut(&id) else {
             return false;
         };
+        if call.class != Class::Read || !call.may_try_again(self.config.max_attempts) {
+            return false;
+        }
         call.last_refusal = None;
         call.last_cause = Some(cause.clone());
         let elsewhere = call.lane.endpoint().is_none();
@@ -257,12 +250,7 @@ impl Client {
             return false;
         };
         let rpc = call.request.rpc;
-        // A login has waits of its own (guarantee G39).
-        let is_own = matches!(call.owner, Owner::Probe(_) | Owner::Login(_));
-        if is_own
-            || !call.class.may_follow(rpc, status)
-            || call.attempts >= self.config.max_attempts
-        {
+        if !call.class.may_follow(rpc, status) || !call.may_try_again(self.config.max_attempts) {
             return false;
         }
         if call.class.applied_with(rpc, status) == Applied::Maybe {
@@ -301,13 +289,8 @@ impl Client {
         true
     }
 
-    /// A refused call has waited.
-    pub(in crate::client) fn call_rested(&mut self, now: Instant, id: CallId) {
-        self.call_again(now, id);
-    }
-
     /// Puts a call that was sent back at the front of its line.
-    pub(super) fn call_again(&mut self, now: Instant, id: CallId) {
+    pub(in crate::client) fn call_again(&mut self, now: Instant, id: CallId) {
         self.calls.put_first(id);
         if let Some(call) = self.calls.table.get_mut(&id) {
             if let (None, Some(within)) = (call.deadline, call.sent_within) {

@@ -102,18 +102,9 @@ impl Client {
             let is_kept = matches!(call.owner, Owner::Lease(_));
             let may_go_on = is_kept || call.attempts < self.config.max_attempts;
             if call.class.may_repeat(sent) && may_go_on && !is_probe {
-                call.state = State::Waiting;
                 call.last_cause = Some(cause);
                 call.last_refusal = None;
-                if let (None, Some(within)) = (call.deadline, call.sent_within) {
-                    call.deadline = Some(now + within);
-                    self.timers.arm(now + within, Timer::Call(id));
-                }
-                self.calls
-                    .queues
-                    .entry(call.lane)
-                    .or_default()
-                    .push_front(id);
+                self.call_again(now, id);
             } else {
                 self.finish_call(id, Err(Error::Unavailable { cause, applied }));
             }

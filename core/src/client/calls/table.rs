@@ -98,6 +98,13 @@ pub(super) enum Owner {
 }
 
 impl Pending {
+    /// Whether another attempt is left to it. What the client asks for itself has waits of its own
+    /// (guarantee G39), or is asked once.
+    pub(super) const fn may_try_again(&self, max_attempts: u32) -> bool {
+        let is_own = matches!(self.owner, Owner::Probe(_) | Owner::Login(_));
+        !is_own && self.attempts < max_attempts
+    }
+
     pub(super) fn new(request: Encoded, class: Class, lane: Lane, deadline: Instant) -> Self {
         Self {
             request,

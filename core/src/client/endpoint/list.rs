@@ -77,7 +77,7 @@ impl Endpoints {
 
     /// Where the next call goes (rule B-5).
     pub(crate) fn for_call(&self) -> EndpointIndex {
-        EndpointIndex(self.pick(self.calls))
+        EndpointIndex(self.pick(self.calls, None))
     }
 
     /// A call goes there.
@@ -87,16 +87,7 @@ impl Endpoints {
 
     /// Where the next connection for a stream goes; not there, if there is another.
     pub(crate) fn for_stream(&self, avoided: Option<EndpointIndex>) -> EndpointIndex {
-        let order = || self.order(self.streams);
-        let allowed = |at: &usize| avoided.is_none_or(|avoided| avoided.0 != *at);
-        let healthy = |at: &usize| allowed(at) && self.health[*at].is_healthy();
-        let least = || {
-            order()
-                .filter(allowed)
-                .min_by_key(|at| self.health[*at].until())
-        };
-        let found = order().find(healthy).or_else(least);
-        EndpointIndex(found.unwrap_or_else(|| self.pick(self.streams)))
+        EndpointIndex(self.pick(self.streams, avoided))
     }
 
     /// A stream's connection goes there.
@@ -179,12 +170,15 @@ impl Endpoints {
         }
     }
 
-    fn pick(&self, from: usize) -> usize {
-        let healthy = |at: &usize| self.health[*at].is_healthy();
-        self.order(from)
-            .find(healthy)
-            .or_else(|| self.order(from).min_by_key(|at| self.health[*at].until()))
-            .unwrap_or(0)
+    fn pick(&self, from: usize, avoided: Option<EndpointIndex>) -> usize {
+        let order = || {
+            let all = self.order(from);
+            all.filter(move |at| avoided.is_none_or(|avoided| avoided.0 != *at))
+        };
+        let serves = order().find(|at| self.health[*at].is_healthy());
+        let soonest = || order().min_by_key(|at| self.health[*at].until());
+        let only = || avoided.map_or(0, |avoided| avoided.0);
+        serves.or_else(soonest).unwrap_or_else(only)
     }
 
     fn order(&self, from: usize) -> impl Iterator<Item = usize> + '_ {

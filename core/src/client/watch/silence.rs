@@ -21,6 +21,7 @@ use crate::api::Watch;
 use crate::api::WatchFilter;
 use crate::client::Client;
 use crate::client::timer::Timer;
+use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::error::CloseReason;
 use crate::id::ConnId;
@@ -33,11 +34,8 @@ impl Client {
     /// A watch connection was opened: its silences count from now on.
     pub(in crate::client) fn listen(&mut self, now: Instant, id: ConnId) {
         let idle = self.config.watch_idle_timeout;
-        let Some(conn) = self.conns.get_mut(&id) else {
-            return;
-        };
-        if conn.lane == Lane::Watches && !idle.is_zero() {
-            conn.heard = now;
+        let is_watched = |conn: &Conn| conn.lane == Lane::Watches;
+        if self.conns.get(&id).is_some_and(is_watched) && !idle.is_zero() {
             self.arm_silence(id, now + idle.max(LEAST));
         }
     }
@@ -67,10 +65,10 @@ impl Client {
         // We are the ones who did not read, now or at some time since the last look.
         let is_full = conn.full_streams > 0;
         if core::mem::replace(&mut conn.was_full, is_full) || is_full {
-            conn.heard = now;
             conn.is_probed = false;
+            return self.arm_silence(id, now + idle);
         }
-        let idle_until = conn.heard + idle;
+        let idle_until = conn.last_alive + idle;
         if conn.is_probed {
             return self.conn_lost(now, id, CloseReason::Silent);
         }
