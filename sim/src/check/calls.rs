@@ -241,6 +241,12 @@ struct Group<'t, 'h> {
 }
 
 impl Group<'_, '_> {
+    /// Whether a lease is there that none of these calls asked for by what came to the cluster of it.
+    fn is_of_copy(&self, id: i64, timeline: &Timeline<'_>) -> bool {
+        let is_it = |change: &&Change| matches!(change.what, Changed::LeaseGranted { id: its, .. } if its == id);
+        timeline.leases.contains_key(&id) && !self.changes.iter().any(is_it)
+    }
+
     fn check(&self, timeline: &Timeline<'_>, evidence: &mut Evidence) -> Result<(), Violation> {
         let mut revisions = BTreeSet::new();
         let mut effects = 0_usize;
@@ -250,6 +256,12 @@ impl Group<'_, '_> {
             match ended.map(|ended| ended.result) {
                 // An earlier attempt of it did it, or somebody else (rule R-3).
                 Some(Ok(Response::LeaseRevoke(answer))) if answer.header.revision == 0 => {
+                    evidence.writes_acknowledged += 1;
+                    doubts += 1;
+                }
+                // A copy of the request, of which the network is guilty, came first: the client drew the id, and
+                // knows its lease by it.
+                Some(Ok(Response::LeaseGrant(answer))) if self.is_of_copy(answer.id, timeline) => {
                     evidence.writes_acknowledged += 1;
                     doubts += 1;
                 }

@@ -10,7 +10,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use etcd_core::{
-    Error, Instant, KvEvent, LeaseKeepAlive, Response, StreamEvent, Watch, WatchEvent,
+    Error, Instant, KeepAlive, KvEvent, LeaseEvent, LeaseGrant, LeaseKeepAlive, Response,
+    StreamEvent, Watch, WatchEvent,
 };
 
 use crate::etcd::{AskId, Request};
@@ -132,6 +133,32 @@ pub enum What {
         /// What came.
         event: StreamEvent,
     },
+    /// A lease is to be kept alive.
+    LeaseKept {
+        /// The id of the keeping.
+        kept: u64,
+        /// What was asked for.
+        asked: Kept,
+    },
+    /// The user does not want a lease to be kept any more.
+    LeaseReleased {
+        /// The id of the keeping.
+        kept: u64,
+    },
+    /// The user wants a kept lease to be revoked.
+    LeaseRevoked {
+        /// The id of the keeping.
+        kept: u64,
+    },
+    /// The user took this from a lease that is kept alive.
+    LeaseTold {
+        /// The id of the keeping.
+        kept: u64,
+        /// Which lease it is, 0 if that is not known.
+        lease: i64,
+        /// What came.
+        event: LeaseEvent,
+    },
     /// The client sent the first byte of a login.
     LoginSent {
         /// Whether the one before was answered, or its connection had ended.
@@ -162,6 +189,16 @@ pub enum Streamed {
     Snapshot,
     /// An observation of the election of this name.
     Observation(Bytes),
+}
+
+/// What is asked for of a lease that is kept alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "who runs a world makes them")]
+pub enum Kept {
+    /// A new one.
+    Granted(LeaseGrant),
+    /// One that exists already.
+    TakenOver(KeepAlive),
 }
 
 /// What a call asks for.

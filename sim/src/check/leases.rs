@@ -1,8 +1,8 @@
 //! Leases: a renewal is confirmed only of a lease that lives, and a confirmed one keeps it alive for
 //! its time to live, counted from the moment the renewal was sent.
 //!
-//! The client has no lease of its own yet: renewals are calls, and what their users may conclude from
-//! their answers is what is judged (guarantees G25, G27, G28).
+//! Here renewals are calls, and what their users may conclude from their answers is what is judged
+//! (guarantees G25, G27, G28). Leases that the client keeps alive itself are for `kept`.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -96,8 +96,7 @@ fn kept(life: &Lease, promises: &[Promise<'_, '_>]) -> Result<(), Violation> {
 /// Whether a lease lived at any moment between the two.
 fn lived(timeline: &Timeline<'_>, id: i64, from: Instant, to: Instant) -> bool {
     let lives = timeline.leases.get(&id).map_or(&[][..], Vec::as_slice);
-    let meets = |life: &Lease| life.granted <= to && life.ended.is_none_or(|ended| ended >= from);
-    lives.iter().any(meets)
+    lives.iter().any(|life| life.meets(from, to))
 }
 
 /// Whether a lease lived at every moment between the two.

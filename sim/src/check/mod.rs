@@ -10,6 +10,7 @@
 //!           ─► reads      nothing read that was not so, nor older than known (G6, G8)
 //!           ─► watches    order, once, nothing lost, nothing torn … (G9 to G16, G19, G22)
 //!           ─► leases     alive when told so, and as long as told (G25 to G28)
+//!           ─► kept       leases that are kept alive: as long as told, and told when not (G25 to G28)
 //!           ─► locks      held when told so, by one at a time; elections
 //!           ─► streams    whole snapshots, leaders in their order (G1, G9, G19, G60)
 //!           ─► logins     one at a time, no storm (G38, G39), nothing denied that is allowed
@@ -19,6 +20,7 @@
 mod asked;
 mod calls;
 mod history;
+mod kept;
 mod leases;
 mod locks;
 mod logins;
@@ -32,7 +34,7 @@ mod watches;
 #[cfg(test)]
 mod tests;
 
-pub use history::{Asked, Change, Changed, Event, History, Streamed, Truth, What};
+pub use history::{Asked, Change, Changed, Event, History, Kept, Streamed, Truth, What};
 pub use registers::{Did, Linearized, Operation, linearize};
 pub use verdict::{Evidence, Violation};
 
@@ -67,6 +69,7 @@ pub fn check(history: &History) -> Result<Evidence, Violation> {
     watches::check(history, &timeline, &mut evidence)?;
     streams::check(history, &timeline, &mut evidence)?;
     leases::check(&told, &timeline, &mut evidence)?;
+    kept::check(history, &timeline, &mut evidence)?;
     locks::check(&told, &timeline, &mut evidence)?;
     logins::check(history, &told, &mut evidence)?;
     registers::check(&history.truth, &told, &mut evidence)?;

@@ -35,10 +35,19 @@ struct Version<'a> {
 /// One life of a lease.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
+    /// How many seconds it lasts.
+    pub(super) ttl: i64,
     pub(super) granted: Instant,
     pub(super) ended: Option<Instant>,
     /// It ended by itself.
     pub(super) expired: bool,
+}
+
+impl Lease {
+    /// Whether it lived at some moment between the two.
+    pub(super) fn meets(&self, from: Instant, to: Instant) -> bool {
+        self.granted <= to && self.ended.is_none_or(|ended| ended >= from)
+    }
 }
 
 impl<'a> Timeline<'a> {
@@ -71,8 +80,9 @@ impl<'a> Timeline<'a> {
                     timeline.add(change, events)?;
                 }
                 Changed::Compacted(revision) => timeline.compactions.push((now, *revision)),
-                Changed::LeaseGranted { id, .. } => {
+                Changed::LeaseGranted { id, ttl } => {
                     timeline.leases.entry(*id).or_default().push(Lease {
+                        ttl: *ttl,
                         granted: now,
                         ended: None,
                         expired: false,

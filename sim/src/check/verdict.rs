@@ -126,6 +126,14 @@ evidence! {
     watches_canceled,
     /// Renewals answered.
     renewals,
+    /// Leases that were kept alive.
+    leases_kept,
+    /// Confirmations of kept leases.
+    leases_confirmed,
+    /// Kept leases whose users were told that they may be gone.
+    leases_doubted,
+    /// Kept leases whose users were told that they are gone.
+    leases_lost,
     /// Leases whose time was up.
     leases_expired,
     /// Logins sent.

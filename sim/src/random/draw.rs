@@ -9,7 +9,7 @@ use etcd_core::Version;
 
 use super::commands::Users;
 use super::script::{ClientKnobs, Line, Order, Script};
-use super::{services, trouble, users};
+use super::{leases, services, trouble, users};
 use crate::etcd::{Defects, Setup};
 use crate::rng::Rng;
 use crate::world::Act;
@@ -48,6 +48,7 @@ impl Script {
         // With luck of their own, so that a world without them is what it was before there were any.
         let mut add = |at: Duration, order: Order| lines.push(line(at, order));
         services::draw(clients.len(), busy, &mut Rng::new(seed).fork(2), &mut add);
+        leases::draw(clients.len(), busy, &mut Rng::new(seed).fork(4), &mut add);
         let mut rng = Rng::new(seed).fork(3);
         let has_users = users::draw(&mut setup, &mut clients, busy, &mut rng, &mut add);
         lines.sort_by_key(|line| line.at);

@@ -17,6 +17,7 @@
 
 mod commands;
 mod draw;
+mod leases;
 mod play;
 mod script;
 mod seen;

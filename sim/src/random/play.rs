@@ -8,7 +8,7 @@ use etcd_core::{CallOptions, Compact, Config, Instant, Proclaim, Put, Range, Res
 use super::script::{ClientKnobs, Line, Order, Script, User};
 use super::seen::{Held, batches, got, held, served, told};
 use super::users;
-use crate::check::{Evidence, Violation, check};
+use crate::check::{Evidence, Kept, Violation, check};
 use crate::net::{Fault as NetFault, FaultKind, Tally, Way};
 use crate::world::{Act, Between, Pace, World};
 
@@ -101,6 +101,7 @@ struct Player {
     calls: BTreeMap<(usize, usize), u64>,
     watches: BTreeMap<(usize, usize), u64>,
     streams: BTreeMap<(usize, usize), u64>,
+    leases: BTreeMap<(usize, usize), u64>,
     /// What calls got, by client and its own number.
     held: BTreeMap<(usize, u64), Held>,
     /// The newest revision that any client was told.
@@ -135,6 +136,7 @@ impl Player {
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
             streams: BTreeMap::new(),
+            leases: BTreeMap::new(),
             held: BTreeMap::new(),
             known: 1,
             seen: 0,
@@ -338,6 +340,27 @@ impl Player {
             Order::CancelStream { client, number } => {
                 if let Some(stream) = self.streams.get(&(*client, *number)) {
                     world.cancel_stream(*client, *stream);
+                }
+            }
+            Order::Keep {
+                client,
+                number,
+                asked,
+            } => {
+                let kept = match asked.clone() {
+                    Kept::Granted(grant) => world.lease(*client, grant),
+                    Kept::TakenOver(lease) => world.keep_alive(*client, lease),
+                };
+                self.leases.insert((*client, *number), kept);
+            }
+            Order::ReleaseLease { client, number } => {
+                if let Some(kept) = self.leases.get(&(*client, *number)) {
+                    world.release_lease(*client, *kept);
+                }
+            }
+            Order::RevokeLease { client, number } => {
+                if let Some(kept) = self.leases.get(&(*client, *number)) {
+                    world.revoke_lease(*client, *kept);
                 }
             }
             Order::Act(act) => {

@@ -6,7 +6,7 @@ use core::time::Duration;
 use etcd_core::bytes::Bytes;
 use etcd_core::{Observe, Range, Watch};
 
-use crate::check::Asked;
+use crate::check::{Asked, Kept};
 use crate::etcd::Setup;
 use crate::net::Shape;
 use crate::world::{Act, Pace};
@@ -182,6 +182,29 @@ pub enum Order {
     },
     /// A snapshot or an observation is canceled.
     CancelStream {
+        /// By whom.
+        client: usize,
+        /// Its number in the script.
+        number: usize,
+    },
+    /// A lease is kept alive.
+    Keep {
+        /// By whom.
+        client: usize,
+        /// Its number in the script.
+        number: usize,
+        /// Which, and since when.
+        asked: Kept,
+    },
+    /// A lease is not kept alive any more.
+    ReleaseLease {
+        /// By whom.
+        client: usize,
+        /// Its number in the script.
+        number: usize,
+    },
+    /// A kept lease is revoked.
+    RevokeLease {
         /// By whom.
         client: usize,
         /// Its number in the script.

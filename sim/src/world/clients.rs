@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use etcd_core::trace::Recorded;
 use etcd_core::{
-    CallId, ConnId, Endpoint, Error, Event, Instant, NetError, NetErrorKind, Output, Response,
-    StreamEvent, StreamId, WatchEvent, WatchId,
+    CallId, ConnId, Endpoint, Error, Event, Instant, KeepAliveId, LeaseEvent, NetError,
+    NetErrorKind, Output, Response, StreamEvent, StreamId, WatchEvent, WatchId,
 };
 
 use super::members::Health;
@@ -49,6 +49,8 @@ pub(super) struct ClientHost {
     pub(super) watches: BTreeMap<WatchId, Reader>,
     /// The same for snapshots and observations.
     pub(super) streams: BTreeMap<StreamId, Reader>,
+    /// Leases that are kept alive and have not told their end.
+    pub(super) leases: BTreeSet<KeepAliveId>,
     /// The deadlines a call has by itself: of a read, of a write.
     pub(super) deadlines: (Duration, Duration),
 }
@@ -105,6 +107,7 @@ impl ClientHost {
             waits: BTreeSet::new(),
             watches: BTreeMap::new(),
             streams: BTreeMap::new(),
+            leases: BTreeSet::new(),
             deadlines,
         }
     }
@@ -492,6 +495,7 @@ impl State {
                 Some(Reader::World { .. }) => self.read_stream(client, stream),
                 None => {}
             },
+            Event::Lease(lease) => self.read_lease(client, lease),
             // Core and world are of one version; there are no other events.
             _ => {}
         }
@@ -557,6 +561,23 @@ impl State {
             }
             let stream = stream.get();
             self.add(client, What::StreamTold { stream, event });
+        }
+    }
+
+    fn read_lease(&mut self, client: usize, kept: KeepAliveId) {
+        let now = self.clients[client].local(self.now);
+        loop {
+            let host = &mut self.clients[client];
+            let state = host.core.lease_state(now, kept);
+            let Some(event) = host.core.poll_lease(kept) else {
+                return;
+            };
+            if matches!(event, LeaseEvent::End(_)) {
+                host.leases.remove(&kept);
+            }
+            let kept = kept.get();
+            let lease = state.map_or(0, |state| state.lease);
+            self.add(client, What::LeaseTold { kept, lease, event });
         }
     }
 

@@ -1,12 +1,15 @@
 //! Clients that are commanded by number, and whose users are the world itself.
 
 use etcd_core::trace::{Recorded, Recording};
-use etcd_core::{CallOptions, Config, Credentials, Observe, Stats, Watch, WatchId};
+use etcd_core::{
+    CallOptions, Config, Credentials, KeepAlive, KeepAliveId, LeaseGrant, Observe, Stats, Watch,
+    WatchId,
+};
 
 use super::asked::{Given, give};
 use super::clients::{ClientHost, Pace, Reader};
 use super::{World, lock};
-use crate::check::{Asked, History, Streamed, What};
+use crate::check::{Asked, History, Kept, Streamed, What};
 
 /// Clients by number, and their history. A client, call, watch or stream that does not exist is left
 /// alone; numbers of calls, watches and streams are the core's own ids.
@@ -207,6 +210,65 @@ impl World {
         });
     }
 
+    /// Grants a lease and keeps it alive. What is told of it comes into the history.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn lease(&self, client: usize, grant: LeaseGrant) -> u64 {
+        let asked = Kept::Granted(grant.clone());
+        self.begin_lease(client, asked, |core, now| core.lease(now, grant))
+    }
+
+    /// Keeps a lease alive that exists already. What is told of it comes into the history.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn keep_alive(&self, client: usize, lease: KeepAlive) -> u64 {
+        let asked = Kept::TakenOver(lease.clone());
+        self.begin_lease(client, asked, |core, now| core.keep_alive(now, lease))
+    }
+
+    fn begin_lease(
+        &self,
+        client: usize,
+        asked: Kept,
+        begin: impl FnOnce(&mut Recorded, etcd_core::Instant) -> KeepAliveId,
+    ) -> u64 {
+        self.change(|state| {
+            let now = state.clients[client].local(state.now);
+            let host = &mut state.clients[client];
+            let id = begin(&mut host.core, now);
+            host.leases.insert(id);
+            let kept = id.get();
+            state.add(client, What::LeaseKept { kept, asked });
+            state.tell_frozen(client);
+            state.drain_client(client);
+            kept
+        })
+    }
+
+    /// Does not keep a lease alive any more.
+    pub fn release_lease(&self, client: usize, kept: u64) {
+        self.change(|state| {
+            if let Some(id) = state.find_lease(client, kept) {
+                state.add(client, What::LeaseReleased { kept });
+                state.visit(client, |host, now| host.core.release_lease(now, id));
+            }
+        });
+    }
+
+    /// Revokes a lease that is kept alive.
+    pub fn revoke_lease(&self, client: usize, kept: u64) {
+        self.change(|state| {
+            if let Some(id) = state.find_lease(client, kept) {
+                state.add(client, What::LeaseRevoked { kept });
+                state.visit(client, |host, now| host.core.revoke_lease(now, id));
+            }
+        });
+    }
+
     /// Brings other credentials, or takes them away.
     ///
     /// # Panics
@@ -299,6 +361,12 @@ impl World {
 }
 
 impl super::State {
+    /// A kept lease's id by its number, while its end was not told.
+    fn find_lease(&self, client: usize, kept: u64) -> Option<KeepAliveId> {
+        let leases = &self.clients.get(client)?.leases;
+        leases.iter().find(|id| id.get() == kept).copied()
+    }
+
     /// A watch's id by its number.
     fn find_watch(&self, client: usize, watch: u64) -> Option<WatchId> {
         let watches = &self.clients.get(client)?.watches;

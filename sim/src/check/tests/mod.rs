@@ -1,6 +1,7 @@
 //! Histories made by hand: good ones, and for each rule one that breaks it.
 
 mod calls;
+mod kept;
 mod leases;
 mod locks;
 mod logins;
