@@ -63,6 +63,10 @@ planted! {
     DeadlineFromSend,
     /// A timer is due again as soon as it was served (16).
     TimerStaysDue,
+    /// The time of a lease counts from the receipt of the answer (17).
+    LeaseFromReceipt,
+    /// A lease lasts as long as was asked for, whatever was granted (18).
+    AskedTtl,
     /// A transaction that can split the cluster is sent (25).
     PoisonSent,
     /// The part of a fragmented message is delivered when it comes.
@@ -123,6 +127,26 @@ planted! {
     ExpiredStays,
     /// A login with a wrong password is made again at once.
     WrongPasswordAgain,
+    /// The user of a lease is not told that its time is over.
+    ExpiryUntold,
+    /// A lease whose time is over is told lost, whatever the server says.
+    ExpiredIsLost,
+    /// A lease that the server does not have is renewed on and on.
+    LostGoesOn,
+    /// A lease is given up when a renewal finds no server.
+    LeaseGivenUp,
+    /// A lease is not renewed any more after a renewal that failed.
+    RenewalsCease,
+    /// A lease is told revoked, and no revoke is sent.
+    RevokeUnsent,
+    /// A repeated grant is refused since the first attempt made the lease.
+    GrantRefused,
+    /// A server that took a watch back in time is believed that its events are gone.
+    CompactionBelieved,
+    /// A watch connection is trusted however long nothing comes on it.
+    SilenceTrusted,
+    /// A slow watch holds up its neighbours as long as it is slow.
+    SlowStalls,
     /// A leader that an observation told is told again when it resumes.
     LeaderAgain,
 }

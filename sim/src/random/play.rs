@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use etcd_core::{CallOptions, Compact, Config, Instant, Proclaim, Put, Range, Resign, Version};
 
 use super::script::{ClientKnobs, Line, Order, Script, User};
-use super::seen::{Held, batches, got, held, served, told};
+use super::seen::{Held, STALL, batches, got, held, served, told, told_all};
 use super::users;
 use crate::check::{Evidence, Kept, Violation, check};
 use crate::net::{Fault as NetFault, FaultKind, Tally, Way};
@@ -100,6 +100,8 @@ struct Player {
     /// By client and number in the script: the client's own number.
     calls: BTreeMap<(usize, usize), u64>,
     watches: BTreeMap<(usize, usize), u64>,
+    /// How fast each watch is read.
+    paces: BTreeMap<(usize, usize), Pace>,
     streams: BTreeMap<(usize, usize), u64>,
     leases: BTreeMap<(usize, usize), u64>,
     /// What calls got, by client and its own number.
@@ -135,6 +137,7 @@ impl Player {
             world,
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
+            paces: BTreeMap::new(),
             streams: BTreeMap::new(),
             leases: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -187,6 +190,7 @@ impl Player {
             self.world
                 .strike(Between::all(), NetFault::Reset { way, at });
         }
+        self.neighbours_go_on()?;
         for (&(client, _), &watch) in &self.watches {
             let before = self.world.look(|history| history.events.len());
             self.world.set_pace(client, watch, Pace::AtOnce);
@@ -226,8 +230,40 @@ impl Player {
             asked.push((client, self.world.call(client, put)));
             asked.push((client, self.world.call(client, Range::key("k-last"))));
         }
+        self.come()?;
+        self.world.look(|history| served(script, history, &asked))
+    }
+
+    /// Who does not read a watch holds up no other one of its client (guarantee G18).
+    fn neighbours_go_on(&self) -> Result<(), Violation> {
+        let is_stalled = |(_, pace): &(&(usize, usize), &Pace)| **pace == Pace::Never;
+        let stalled: BTreeSet<usize> = self
+            .paces
+            .iter()
+            .filter(is_stalled)
+            .map(|((client, _), _)| *client)
+            .collect();
+        if stalled.is_empty() {
+            return Ok(());
+        }
+        self.run_until(self.world.now() + PATIENCE)?;
+        let put = |client: usize| Put::new(STALL, format!("stall of {client}"));
+        let asked: Vec<_> = stalled
+            .iter()
+            .map(|client| (*client, self.world.call(*client, put(*client))))
+            .collect();
+        self.come()?;
+        let quick = self.paces.iter().filter(|(_, pace)| **pace == Pace::AtOnce);
+        let quick = quick.filter_map(|(at, _)| Some((at.0, *self.watches.get(at)?)));
+        let quick: Vec<_> = quick
+            .filter(|(client, _)| stalled.contains(client))
+            .collect();
+        self.world.look(|history| told_all(history, &asked, &quick))
+    }
+
+    /// Lets come what has to. On a slow network much takes its time: it is enough that it comes.
+    fn come(&self) -> Result<(), Violation> {
         self.run_until(self.world.now() + PROMPTLY)?;
-        // On a slow network much takes its time: it is enough that it comes.
         let mut seen = self.world.look(batches);
         for _ in 0..MOST_SECONDS {
             self.run_until(self.world.now() + Duration::from_secs(1))?;
@@ -236,7 +272,7 @@ impl Player {
                 break;
             }
         }
-        self.world.look(|history| served(script, history, &asked))
+        Ok(())
     }
 
     /// Lets time go by, and sees that it does.
@@ -301,6 +337,7 @@ impl Player {
                 let watch = watch.clone().with_start_revision(revision);
                 let watch = self.world.watch(*client, watch, *pace);
                 self.watches.insert((*client, *number), watch);
+                self.paces.insert((*client, *number), *pace);
             }
             Order::CancelWatch { client, number } => {
                 if let Some(watch) = self.watches.get(&(*client, *number)) {
@@ -319,6 +356,7 @@ impl Player {
             } => {
                 if let Some(watch) = self.watches.get(&(*client, *number)) {
                     world.set_pace(*client, *watch, *pace);
+                    self.paces.insert((*client, *number), *pace);
                 }
             }
             Order::Release { .. } | Order::Proclaim { .. } => {

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use etcd_core::{
-    Error, Instant, Known, LeaderKey, Response, Status, Unlock, WatchBatch, WatchEvent,
+    Error, Instant, Known, LeaderKey, Response, Status, Unlock, Watch, WatchBatch, WatchEvent,
+    WatchFilter,
 };
 
 use super::script::Script;
@@ -73,6 +74,62 @@ pub(super) fn held(events: &[Event], of: usize, watch: u64) -> usize {
 pub(super) fn batches(history: &History) -> usize {
     let is_batch = |event: &&Event| matches!(&event.what, What::WatchTold { event, .. } if matches!(event, WatchEvent::Batch(_)));
     history.events.iter().filter(is_batch).count()
+}
+
+/// The key that is put while some watches are not read.
+pub(super) const STALL: &str = "k-stall";
+
+/// What was put there was told by all these watches that have to.
+pub(super) fn told_all(
+    history: &History,
+    asked: &[(usize, u64)],
+    watches: &[(usize, u64)],
+) -> Result<(), Violation> {
+    let mut newest = 0;
+    let mut open: BTreeMap<(usize, u64), (&Watch, i64)> = BTreeMap::new();
+    for event in &history.events {
+        let client = event.client;
+        match &event.what {
+            What::CallEnded { call, result } if asked.contains(&(client, *call)) => {
+                if let Ok(Response::Put(answer)) = &**result {
+                    newest = newest.max(answer.header.revision);
+                }
+            }
+            What::WatchOpened { watch, request } => {
+                open.insert((client, *watch), (request, 0));
+            }
+            What::WatchCanceled { watch } => {
+                open.remove(&(client, *watch));
+            }
+            What::WatchTold { watch, event } => match event {
+                WatchEvent::End(_) => {
+                    open.remove(&(client, *watch));
+                }
+                WatchEvent::Batch(batch) => {
+                    if let Some((_, told)) = open.get_mut(&(client, *watch)) {
+                        *told = batch.revision;
+                    }
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+    let end = history.events.last().map_or(Instant::ZERO, |last| last.at);
+    for (client, watch) in watches {
+        let Some((request, told)) = open.get(&(*client, *watch)) else {
+            continue;
+        };
+        let has_to = request.range.contains(STALL.as_bytes())
+            && request.start_revision <= newest
+            && !request.filters.contains(&WatchFilter::NoPut);
+        if has_to && *told < newest {
+            let text =
+                format!("watch {watch} stands at {told} of {newest}: a slow one holds it up");
+            return Err(Violation::new("G18", end, Some(*client), text));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a server is full, for which nobody can do anything.

@@ -38,7 +38,12 @@ impl Client {
             }
             // It was granted; for how long is known by the lease (guarantee G29).
             (Rpc::LeaseGrant, Err(status)) if status.known() == Some(Known::LeaseExist) => {
-                let Some(lease) = call.drawn else {
+                let drawn = call.drawn;
+                #[cfg(feature = "planted")]
+                let is_refused = self.config.planted == Some(crate::planted::Planted::GrantRefused);
+                #[cfg(feature = "planted")]
+                let drawn = drawn.filter(|_| !is_refused);
+                let Some(lease) = drawn else {
                     return Some(Err(status));
                 };
                 let accepts = call.request.accepts;

@@ -50,6 +50,8 @@ pub(super) struct Keeper {
     news: Option<LeaseEvent>,
     /// The user was told that there is something.
     told: bool,
+    #[cfg(feature = "planted")]
+    asked_ttl: i64,
 }
 
 impl Keeper {
@@ -67,7 +69,19 @@ impl Keeper {
             due: None,
             news: None,
             told: false,
+            #[cfg(feature = "planted")]
+            asked_ttl: 0,
         }
+    }
+
+    #[cfg(feature = "planted")]
+    pub(super) const fn plant_ttl(&mut self, asked: i64) {
+        self.asked_ttl = asked;
+    }
+
+    #[cfg(feature = "planted")]
+    pub(super) const fn asked_ttl(&self) -> i64 {
+        self.asked_ttl
     }
 
     pub(super) const fn lease(&self) -> i64 {

@@ -11,6 +11,8 @@
 
 mod event;
 mod keeper;
+#[cfg(feature = "planted")]
+mod planted;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -41,6 +43,8 @@ use crate::error::Known;
 use crate::error::Limit;
 use crate::id::CallId;
 use crate::id::KeepAliveId;
+#[cfg(feature = "planted")]
+use crate::planted::Planted;
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -142,6 +146,8 @@ impl Client {
     /// ```
     pub fn lease(&mut self, now: Instant, grant: LeaseGrant) -> KeepAliveId {
         let asked = grant.id;
+        #[cfg(feature = "planted")]
+        let ttl = grant.ttl;
         let id = self.add_keeper(asked);
         if self.end_keeper_at_start(id) {
             return id;
@@ -153,6 +159,8 @@ impl Client {
                 self.with_keeper(id, |keeper| {
                     keeper.set_lease(lease);
                     keeper.handle_sent(call);
+                    #[cfg(feature = "planted")]
+                    keeper.plant_ttl(ttl);
                 });
             }
             Err(error) => self.end_keeper(id, LeaseEnd::Failed(error)),
@@ -244,6 +252,10 @@ impl Client {
             // Nobody knows what there would be to revoke.
             self.end_keeper(lease, LeaseEnd::Released);
             return self.settle(now);
+        }
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(Planted::RevokeUnsent) {
+            return self.end_keeper(lease, LeaseEnd::Revoked);
         }
         match self.new_call(now, LeaseRevoke::new(name), &CallOptions::default()) {
             Ok(pending) => {
@@ -374,6 +386,10 @@ impl Client {
             if let Some(keeper) = self.leases.table.get_mut(&id) {
                 keeper.due = None;
             }
+            #[cfg(feature = "planted")]
+            if self.plant_expiry(now, id) {
+                continue;
+            }
             if self.with_keeper(id, |keeper| keeper.handle_time(now)) == Some(true) {
                 self.renew(id, None);
             }
@@ -396,6 +412,8 @@ impl Client {
 
     fn lease_answered(&mut self, now: Instant, answer: Answer) {
         let (id, sent_at) = (answer.kept, answer.sent_at);
+        #[cfg(feature = "planted")]
+        let (sent_at, answer) = self.plant_lease_answer(now, sent_at, answer);
         match answer.result {
             Ok(Response::LeaseGrant(granted)) => {
                 self.with_keeper(id, |keeper| keeper.handle_granted(granted.id));
@@ -415,7 +433,12 @@ impl Client {
         };
         let is_kept = !matches!(keeper.phase(), LeasePhase::Starting | LeasePhase::Revoking);
         let lasts = matches!(error, Error::Auth { .. }) || error.status().is_some_and(is_lasting);
-        if error.known() == Some(Known::LeaseNotFound) {
+        #[cfg(feature = "planted")]
+        let lasts = lasts || self.config.planted == Some(Planted::LeaseGivenUp);
+        let is_gone = error.known() == Some(Known::LeaseNotFound);
+        #[cfg(feature = "planted")]
+        let is_gone = is_gone && self.config.planted != Some(Planted::LostGoesOn);
+        if is_gone {
             // Of one that was never confirmed nobody knows that it was there.
             let is_lost = is_kept || keeper.ttl() > 0 || keeper.phase() == LeasePhase::Starting;
             let end = if is_lost {
@@ -425,6 +448,11 @@ impl Client {
             };
             self.end_keeper(id, end);
         } else if is_kept && !lasts {
+            #[cfg(feature = "planted")]
+            if self.config.planted == Some(Planted::RenewalsCease) {
+                self.with_keeper(id, |keeper| keeper.call = None);
+                return;
+            }
             self.with_keeper(id, |keeper| {
                 keeper.call = None;
                 keeper.handle_failed(now);

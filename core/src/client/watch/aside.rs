@@ -48,6 +48,10 @@ impl Client {
             return;
         };
         conn.slow_deadline = None;
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::SlowStalls) {
+            return;
+        }
         if self.is_crowded() && self.calls.first_idle().is_none() {
             return;
         }
