@@ -135,14 +135,12 @@ planted! {
     LostGoesOn,
     /// A lease is given up when a renewal finds no server.
     LeaseGivenUp,
-    /// A lease is not renewed any more after a renewal that failed.
-    RenewalsCease,
+    /// A lease is renewed when its time is over.
+    RenewedLate,
     /// A lease is told revoked, and no revoke is sent.
     RevokeUnsent,
     /// A repeated grant is refused since the first attempt made the lease.
     GrantRefused,
-    /// A server that took a watch back in time is believed that its events are gone.
-    CompactionBelieved,
     /// A watch connection is trusted however long nothing comes on it.
     SilenceTrusted,
     /// A slow watch holds up its neighbours as long as it is slow.

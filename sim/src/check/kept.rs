@@ -7,7 +7,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use etcd_core::{Applied, Error, Instant, LeaseEnd, LeaseEvent};
+use etcd_core::{Applied, Code, Error, Instant, Known, LeaseEnd, LeaseEvent, Status};
 
 use super::history::{Event, History, Kept, What};
 use super::timeline::{Lease, Timeline};
@@ -336,7 +336,20 @@ impl<'a> Keeping<'a> {
     /// One that was confirmed is not given up since servers cannot be reached, and one that was certainly
     /// not granted is not there.
     fn fail(&self, error: &Error, lives: &Lives<'_>) -> Result<(), Broken> {
-        let is_refused = error.status().is_some() || matches!(error, Error::Auth { .. });
+        let passes =
+            |status: &Status| [Code::UNAVAILABLE, Code::DEADLINE_EXCEEDED].contains(&status.code);
+        let is_refused = error.status().is_some_and(|status| !passes(status));
+        if self.until.is_some() && error.known() == Some(Known::LeaseNotFound) && !self.revoked {
+            return broken("G27", "lost, and told as a failure");
+        }
+        if matches!(self.asked, Kept::Granted(grant) if grant.id == 0)
+            && error.known() == Some(Known::LeaseExist)
+        {
+            return broken(
+                "G29",
+                "granted by an earlier attempt, and told as a failure",
+            );
+        }
         if self.until.is_some() && !self.revoked && !is_refused {
             return broken("G27", format!("given up: {error}"));
         }

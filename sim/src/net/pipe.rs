@@ -164,7 +164,6 @@ impl Pipe {
                 Fault::HalfOpen { .. } => {
                     self.end(now, What::Vanish, rng);
                     self.mouth = Mouth::BlackHole(0);
-                    self.is_hole = true;
                 }
                 Fault::Delay { by, .. } => self.last = self.last.max(now) + by,
                 Fault::Drip {
@@ -311,7 +310,7 @@ impl Pipe {
         self.mouth = Mouth::Ended;
     }
 
-    /// Nothing comes out of it any more, and the sender does not learn it.
+    /// Nothing comes out of it any more, and the sender does not learn it, until nothing is wrong any more.
     pub(super) fn swallow(&mut self) {
         if self.mouth == Mouth::Open {
             self.mouth = Mouth::BlackHole(0);
@@ -323,7 +322,6 @@ impl Pipe {
     pub(super) fn vanish(&mut self) {
         self.drop_all();
         self.mouth = Mouth::BlackHole(0);
-        self.is_hole = true;
     }
 
     /// Nothing comes out of it any more, not even what is under way.

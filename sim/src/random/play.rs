@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use etcd_core::{CallOptions, Compact, Config, Instant, Proclaim, Put, Range, Resign, Version};
 
 use super::script::{ClientKnobs, Line, Order, Script, User};
-use super::seen::{Held, STALL, batches, got, held, served, told, told_all};
+use super::seen::{Held, STALL, batches, got, held, leases_live, served, told, told_all};
 use super::users;
 use crate::check::{Evidence, Kept, Violation, check};
 use crate::net::{Fault as NetFault, FaultKind, Tally, Way};
@@ -16,6 +16,8 @@ use crate::world::{Act, Between, Pace, World};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long all calls and deliveries take where nothing is wrong.
 const PROMPTLY: Duration = Duration::from_secs(3);
+/// For how long root's client trusts an idle connection.
+const ROOT_IDLE: Duration = Duration::from_secs(5);
 /// For so many seconds more watches may go on, if each second brings something.
 const MOST_SECONDS: u32 = 120;
 /// More things than this at one instant mean that time stands still (guarantee G59).
@@ -130,6 +132,7 @@ impl Player {
             let mut config = world.config();
             // On one connection requests keep their order.
             config.max_connections = 1;
+            config.idle_limit = ROOT_IDLE;
             config.token_ttl = script.setup.token_ttl;
             world.add_client(config);
         }
@@ -222,7 +225,7 @@ impl Player {
         // pooled connection is trusted as long as it was used lately (rule R-9).
         if has_silent {
             let trusted = script.clients.iter().map(|client| client.idle_limit);
-            self.run_until(calm + trusted.max().unwrap_or_default())?;
+            self.run_until(calm + trusted.max().unwrap_or_default().max(ROOT_IDLE))?;
         }
         let mut asked = Vec::new();
         for client in 0..script.clients.len() + usize::from(script.has_users) {
@@ -231,7 +234,10 @@ impl Player {
             asked.push((client, self.world.call(client, Range::key("k-last"))));
         }
         self.come()?;
-        self.world.look(|history| served(script, history, &asked))
+        self.world.look(|history| {
+            leases_live(history, calm)?;
+            served(script, history, &asked)
+        })
     }
 
     /// Who does not read a watch holds up no other one of its client (guarantee G18).

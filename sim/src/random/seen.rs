@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use etcd_core::{
-    Error, Instant, Known, LeaderKey, Response, Status, Unlock, Watch, WatchBatch, WatchEvent,
-    WatchFilter,
+    Error, Instant, Known, LeaderKey, LeaseEvent, Response, Status, Unlock, Watch, WatchBatch,
+    WatchEvent, WatchFilter,
 };
 
 use super::script::Script;
@@ -74,6 +74,23 @@ pub(super) fn held(events: &[Event], of: usize, watch: u64) -> usize {
 pub(super) fn batches(history: &History) -> usize {
     let is_batch = |event: &&Event| matches!(&event.what, What::WatchTold { event, .. } if matches!(event, WatchEvent::Batch(_)));
     history.events.iter().filter(is_batch).count()
+}
+
+/// No lease that is kept alive was in doubt after that time (guarantee G23).
+pub(super) fn leases_live(history: &History, calm: Instant) -> Result<(), Violation> {
+    let late = history.events.iter().filter(|event| event.at > calm);
+    for event in late {
+        if let What::LeaseTold {
+            lease,
+            event: LeaseEvent::Expired { .. },
+            ..
+        } = &event.what
+        {
+            let text = format!("lease {lease} was not renewed in time in a healthy world");
+            return Err(Violation::new("G23", event.at, Some(event.client), text));
+        }
+    }
+    Ok(())
 }
 
 /// The key that is put while some watches are not read.

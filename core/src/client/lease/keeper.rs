@@ -80,6 +80,11 @@ impl Keeper {
     }
 
     #[cfg(feature = "planted")]
+    pub(super) const fn plant_late(&mut self) {
+        self.next = self.valid_until;
+    }
+
+    #[cfg(feature = "planted")]
     pub(super) const fn asked_ttl(&self) -> i64 {
         self.asked_ttl
     }

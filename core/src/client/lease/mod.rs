@@ -354,6 +354,10 @@ impl Client {
     /// A request of a lease was confirmed that was sent then, or later.
     fn confirm_lease(&mut self, now: Instant, id: KeepAliveId, sent_at: Instant, ttl: i64) {
         self.with_keeper(id, |keeper| keeper.handle_confirmed(now, sent_at, ttl));
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(Planted::RenewedLate) {
+            self.with_keeper(id, Keeper::plant_late);
+        }
     }
 
     /// Puts a renewal in line.
@@ -434,7 +438,11 @@ impl Client {
         let is_kept = !matches!(keeper.phase(), LeasePhase::Starting | LeasePhase::Revoking);
         let lasts = matches!(error, Error::Auth { .. }) || error.status().is_some_and(is_lasting);
         #[cfg(feature = "planted")]
-        let lasts = lasts || self.config.planted == Some(Planted::LeaseGivenUp);
+        let lasts = match self.config.planted {
+            Some(Planted::LeaseGivenUp) => true,
+            Some(Planted::LostGoesOn) => false,
+            _ => lasts,
+        };
         let is_gone = error.known() == Some(Known::LeaseNotFound);
         #[cfg(feature = "planted")]
         let is_gone = is_gone && self.config.planted != Some(Planted::LostGoesOn);
@@ -448,11 +456,6 @@ impl Client {
             };
             self.end_keeper(id, end);
         } else if is_kept && !lasts {
-            #[cfg(feature = "planted")]
-            if self.config.planted == Some(Planted::RenewalsCease) {
-                self.with_keeper(id, |keeper| keeper.call = None);
-                return;
-            }
             self.with_keeper(id, |keeper| {
                 keeper.call = None;
                 keeper.handle_failed(now);

@@ -150,10 +150,6 @@ impl Client {
             return false;
         };
         let next = watcher.position().next();
-        #[cfg(feature = "planted")]
-        if self.config.planted == Some(crate::planted::Planted::CompactionBelieved) {
-            return false;
-        }
         let is_there = next > 0 && *compact_revision > 0 && next >= *compact_revision;
         is_there && watcher.doubted.replace(next) != Some(next)
     }
