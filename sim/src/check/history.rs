@@ -11,7 +11,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use etcd_core::{
     Error, Instant, KeepAlive, KvEvent, LeaseEvent, LeaseGrant, LeaseKeepAlive, Response,
-    StreamEvent, Watch, WatchEvent,
+    StreamEvent, Watch, WatchEvent, WatchOptions,
 };
 
 use crate::etcd::{AskId, Request};
@@ -96,6 +96,8 @@ pub enum What {
         watch: u64,
         /// What it watches.
         request: Watch,
+        /// What else it was told.
+        options: WatchOptions,
     },
     /// Progress was asked for.
     ProgressAsked {

@@ -116,6 +116,10 @@ evidence! {
     batches,
     /// Events in them.
     events,
+    /// Batches with the last change of each key only.
+    batches_coalesced,
+    /// Watches that ended as they were not read.
+    watches_lagged,
     /// Promises of progress.
     progresses,
     /// Watches taken up again.

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use etcd_core::{
-    EventKind, Instant, KvEvent, Watch, WatchBatch, WatchEnd, WatchEvent, WatchFilter,
+    EventKind, Instant, KvEvent, Overflow, Watch, WatchBatch, WatchEnd, WatchEvent, WatchFilter,
+    WatchOptions,
 };
 
 use super::history::{History, What};
@@ -17,6 +18,7 @@ use super::verdict::{Evidence, Violation};
 /// One watch, as far as it was told.
 struct Told<'a> {
     request: &'a Watch,
+    options: &'a WatchOptions,
     /// What it has to deliver, from the first revision of the store.
     due: Vec<Due<'a>>,
     /// The place in `due` of what comes next.
@@ -50,9 +52,13 @@ pub(super) fn check(
     for event in &history.events {
         let (at, client) = (event.at, event.client);
         match &event.what {
-            What::WatchOpened { watch, request } => {
+            What::WatchOpened {
+                watch,
+                request,
+                options,
+            } => {
                 evidence.watches += 1;
-                watches.insert((client, *watch), Told::new(request, timeline));
+                watches.insert((client, *watch), Told::new(request, options, timeline));
             }
             What::WatchCanceled { watch } => {
                 evidence.watches_canceled += 1;
@@ -90,7 +96,7 @@ pub(super) fn check(
 }
 
 impl<'a> Told<'a> {
-    fn new(request: &'a Watch, timeline: &Timeline<'a>) -> Self {
+    fn new(request: &'a Watch, options: &'a WatchOptions, timeline: &Timeline<'a>) -> Self {
         let wanted = |event: &&KvEvent| {
             let filter = match event.kind {
                 EventKind::Delete => WatchFilter::NoDelete,
@@ -113,6 +119,7 @@ impl<'a> Told<'a> {
             next: request.start_revision,
             begun: false,
             created: false,
+            options,
             progress: 0,
             canceled: false,
             ended: false,
@@ -155,7 +162,13 @@ impl<'a> Told<'a> {
             WatchEvent::Batch(batch) => {
                 evidence.batches += 1;
                 evidence.events += u64::try_from(batch.events.len()).unwrap_or(u64::MAX);
-                self.batch(at, batch, timeline)
+                match batch.coalesced {
+                    false => self.batch(at, batch, timeline),
+                    true => {
+                        evidence.batches_coalesced += 1;
+                        self.coalesced(at, batch)
+                    }
+                }
             }
             WatchEvent::Progress { revision } => {
                 evidence.progresses += 1;
@@ -252,6 +265,45 @@ impl<'a> Told<'a> {
         Ok(())
     }
 
+    /// The last change of each key, and nothing else, in the order in which they were made.
+    fn coalesced(&mut self, at: Instant, batch: &WatchBatch) -> Result<(), Broken> {
+        let revision = batch.revision;
+        if self.options.overflow != Overflow::CoalesceByKey {
+            return broken("G11", format!("{revision} is coalesced, and need not be"));
+        }
+        let all = &self.due[self.place..];
+        let all = &all[..all.partition_point(|due| due.revision <= revision)];
+        match all.last() {
+            Some(last) if last.revision == revision && last.at <= at => {}
+            _ => return broken("G10", format!("{revision} came coalesced, and was not due")),
+        }
+        let mut newest: BTreeMap<&[u8], &KvEvent> = BTreeMap::new();
+        for event in all.iter().flat_map(|due| &due.events) {
+            newest.insert(&event.kv.key, event);
+        }
+        let mut before = 0;
+        for told in &batch.events {
+            if core::mem::replace(&mut before, told.kv.mod_revision) > told.kv.mod_revision {
+                return broken("G9", format!("{revision} is coalesced out of order"));
+            }
+            match newest.remove(&told.kv.key[..]) {
+                Some(due) if told.kind == due.kind && told.kv == due.kv => {}
+                _ => {
+                    let text = format!("{revision} has another than the last change of a key");
+                    return broken("G10", text);
+                }
+            }
+        }
+        if !newest.is_empty() {
+            let keys = newest.len();
+            return broken("G10", format!("{revision} coalesced lost {keys} keys"));
+        }
+        self.place += all.len();
+        self.begun = true;
+        self.next = revision + 1;
+        Ok(())
+    }
+
     /// What was there before is told if it was asked for, and is never anything else.
     fn prev_kv(&self, at: Instant, event: &KvEvent, timeline: &Timeline<'_>) -> Result<(), Broken> {
         let revision = event.kv.mod_revision;
@@ -312,10 +364,22 @@ impl<'a> Told<'a> {
                 }
                 self.pass("G14", *next)
             }
+            // It ends behind what it held.
+            WatchEnd::Lagged { next } if self.options.overflow == Overflow::Cancel => {
+                evidence.watches_lagged += 1;
+                if *next != self.next && !self.canceled {
+                    let at = self.next;
+                    return broken("G13", format!("it lagged at {next}, but was at {at}"));
+                }
+                Ok(())
+            }
             WatchEnd::PermissionDenied(_) => Ok(()),
             WatchEnd::Failed(error) => {
-                let lasts =
-                    error.status().is_some() || matches!(error, etcd_core::Error::Limit { .. });
+                let is_limited =
+                    self.options.max_losses.is_some() || self.options.resume_within.is_some();
+                let lasts = is_limited
+                    || error.status().is_some()
+                    || matches!(error, etcd_core::Error::Limit { .. });
                 if self.created && !lasts {
                     return broken("G13", format!("it ended, though it could go on: {error}"));
                 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use etcd_core::{
     Compare, DeleteRange, KeyRange, LeaseGrant, LeaseKeepAlive, LeaseRevoke, LeaseTimeToLive, Put,
-    Range, SortOrder, SortTarget, Txn, TxnOp, Watch, WatchFilter,
+    Range, SortOrder, SortTarget, Txn, TxnOp, Watch, WatchFilter, WatchOptions,
 };
 
 use super::script::{Order, Since};
@@ -277,6 +277,7 @@ impl Users {
             client,
             number,
             watch,
+            options: WatchOptions::default(),
             since,
             pace: pace(rng),
         }

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use etcd_core::Version;
+use etcd_core::{NoLeader, Overflow, Version, WatchOptions};
 
 use super::commands::Users;
 use super::script::{ClientKnobs, Line, Order, Script};
@@ -51,6 +51,12 @@ impl Script {
         leases::draw(clients.len(), busy, &mut Rng::new(seed).fork(4), &mut add);
         let mut rng = Rng::new(seed).fork(3);
         let has_users = users::draw(&mut setup, &mut clients, busy, &mut rng, &mut add);
+        let mut rng = Rng::new(seed).fork(5);
+        for line in &mut lines {
+            if let Order::Watch { options, .. } = &mut line.order {
+                *options = watch_options(&mut rng);
+            }
+        }
         lines.sort_by_key(|line| line.at);
         Self {
             seed,
@@ -112,6 +118,22 @@ fn setup(rng: &mut Rng) -> Setup {
     setup
         .with_commit_latency(latency)
         .with_watch_sync_interval(sync)
+}
+
+/// What a watch is told apart from its request: mostly nothing.
+fn watch_options(rng: &mut Rng) -> WatchOptions {
+    let options = WatchOptions::default();
+    match rng.below(24) {
+        0 | 1 => options.with_overflow(Overflow::Cancel),
+        2..=4 => options.with_overflow(Overflow::CoalesceByKey),
+        5 => options.with_no_leader(NoLeader::Fail),
+        6 => options.with_max_losses(u32::try_from(rng.below(4)).unwrap_or(0)),
+        7 => {
+            let time = rng.between(Duration::from_millis(1), Duration::from_secs(5));
+            options.with_resume_within(time)
+        }
+        _ => options,
+    }
 }
 
 fn knobs(setup: &Setup, rng: &mut Rng) -> ClientKnobs {

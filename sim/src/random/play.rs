@@ -335,13 +335,16 @@ impl Player {
                 client,
                 number,
                 watch,
+                options,
                 since,
                 pace,
             } => {
                 self.look();
                 let revision = since.revision(self.known);
                 let watch = watch.clone().with_start_revision(revision);
-                let watch = self.world.watch(*client, watch, *pace);
+                let watch = self
+                    .world
+                    .watch_with(*client, watch, options.clone(), *pace);
                 self.watches.insert((*client, *number), watch);
                 self.paces.insert((*client, *number), *pace);
             }

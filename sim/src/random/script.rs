@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use etcd_core::bytes::Bytes;
-use etcd_core::{Observe, Range, Watch};
+use etcd_core::{Observe, Range, Watch, WatchOptions};
 
 use crate::check::{Asked, Kept};
 use crate::etcd::Setup;
@@ -120,6 +120,8 @@ pub enum Order {
         number: usize,
         /// What is watched.
         watch: Watch,
+        /// What else it is told.
+        options: WatchOptions,
         /// Since when.
         since: Since,
         /// How fast it is read.

@@ -112,7 +112,7 @@ pub(super) fn told_all(
                     newest = newest.max(answer.header.revision);
                 }
             }
-            What::WatchOpened { watch, request } => {
+            What::WatchOpened { watch, request, .. } => {
                 open.insert((client, *watch), (request, 0));
             }
             What::WatchCanceled { watch } => {

@@ -3,7 +3,7 @@
 use etcd_core::trace::{Recorded, Recording};
 use etcd_core::{
     CallOptions, Config, Credentials, KeepAlive, KeepAliveId, LeaseGrant, Observe, Stats, Watch,
-    WatchId,
+    WatchId, WatchOptions,
 };
 
 use super::asked::{Given, give};
@@ -107,18 +107,38 @@ impl World {
     ///
     /// Where there is no such client.
     pub fn watch(&self, client: usize, watch: impl Into<Watch>, pace: Pace) -> u64 {
+        self.watch_with(client, watch, WatchOptions::default(), pace)
+    }
+
+    /// Opens a watch with options.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no such client.
+    pub fn watch_with(
+        &self,
+        client: usize,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+        pace: Pace,
+    ) -> u64 {
         let request = watch.into();
         self.change(|state| {
             let now = state.clients[client].local(state.now);
             let host = &mut state.clients[client];
-            let id = host.core.watch(now, request.clone());
+            let id = host.core.watch_with(now, request.clone(), options.clone());
             let reader = Reader::World {
                 pace,
                 is_arranged: false,
             };
             host.watches.insert(id, reader);
             let watch = id.get();
-            state.add(client, What::WatchOpened { watch, request });
+            let opened = What::WatchOpened {
+                watch,
+                request,
+                options,
+            };
+            state.add(client, opened);
             state.drain_client(client);
             watch
         })

@@ -149,7 +149,12 @@ impl Script {
     }
 
     fn watch(&mut self, request: Watch) {
-        self.add(What::WatchOpened { watch: 1, request });
+        let options = etcd_core::WatchOptions::default();
+        self.add(What::WatchOpened {
+            watch: 1,
+            request,
+            options,
+        });
     }
 
     fn told(&mut self, event: WatchEvent) {
