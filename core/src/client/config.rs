@@ -137,6 +137,9 @@ pub struct Limits {
     pub waits: usize,
     /// Watches open at the same time. 10,000.
     pub watches: usize,
+    /// Keys that one watch keeps in memory for [`Compaction::Difference`](crate::Compaction), in bytes: each
+    /// takes its own length and some 50 bytes more. 64 MiB; beyond that the watch ends.
+    pub known_keys_bytes: usize,
     /// Snapshots and observations open at the same time, each on a connection of its own. 16.
     pub streams: usize,
     /// Leases kept alive at the same time. 10,000; all are renewed over one connection.
@@ -289,6 +292,7 @@ impl Default for Limits {
             calls: 10_000,
             waits: 64,
             watches: 10_000,
+            known_keys_bytes: 64 << 20,
             streams: 16,
             leases: 10_000,
             stream_buffer_bytes: 1 << 20,

@@ -28,7 +28,7 @@ use crate::wire::WireEvent;
 /// The longest wait between connections for calls and renewals (rule R-6).
 const CALLS_CAP: Duration = Duration::from_secs(2);
 /// The longest wait between connections for watches (rule W-17).
-const WATCHES_CAP: Duration = Duration::from_secs(5);
+pub(super) const WATCHES_CAP: Duration = Duration::from_secs(5);
 /// A watch connection that lived this long is replaced without a wait (rule W-17).
 pub(super) const LONG_LIFE: Duration = Duration::from_secs(10);
 

@@ -35,6 +35,8 @@ pub(crate) enum Timer {
     SlowWatches(ConnId),
     /// Watches that made way go on.
     WatchesBack,
+    /// A watch that reads its range asks for its next page.
+    Resync(WatchId),
     /// A watch has to have been confirmed for the first time.
     WatchOpen(WatchId),
     /// A snapshot has to have come to its next step, or to its end.

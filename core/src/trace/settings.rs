@@ -151,6 +151,7 @@ settings! {
     limits.calls,
     limits.waits,
     limits.watches,
+    limits.known_keys_bytes,
     limits.streams,
     limits.leases,
     limits.stream_buffer_bytes,

@@ -90,7 +90,7 @@ impl Client {
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
-        if watcher.phase != Phase::Aside || watcher.full {
+        if !watcher.waits_for_room() || watcher.full {
             return;
         }
         if self.watches.back.is_empty() {
@@ -103,6 +103,7 @@ impl Client {
     /// Watches whose users have read enough are to be placed.
     pub(in crate::client) fn watches_are_back(&mut self) {
         for watch in core::mem::take(&mut self.watches.back) {
+            self.resync_has_room(watch);
             // It may have been canceled.
             let found = self.watches.table.get_mut(&watch);
             if let Some(watcher) = found.filter(|watcher| watcher.phase == Phase::Aside) {

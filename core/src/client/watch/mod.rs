@@ -5,18 +5,22 @@
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
 //! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
 //! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones,
-//! `behind` leaves those that know less than the watch.
+//! `behind` leaves those that know less than the watch. `resync` reads the range of one whose next revision
+//! was compacted, by `listing`, `compaction` and `resynced`.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
 //!                ▲                    │                     │    │ canceled, compacted,
 //!                ├── connection lost ─┴─────────────────────┤    │ refused, shut down
-//!                └── read ── Aside ◄── held up its neighbours ┘  Ended ──its end polled──► gone
+//!                ├── read ── Aside ◄── held up its neighbours ┤  Ended ──its end polled──► gone
+//!                └── all told ── Resyncing ◄── compacted ─────┘
 //! ```
 
 mod aside;
 mod behind;
 mod buffers;
+mod compaction;
+mod listing;
 mod losses;
 mod merged;
 mod options;
@@ -24,16 +28,21 @@ mod options;
 mod planted;
 mod position;
 mod progress;
+mod resync;
+mod resynced;
 mod silence;
 mod watcher;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+pub use self::compaction::{Compaction, KnownKeys};
 pub use self::options::NoLeader;
 pub use self::options::Overflow;
 pub use self::options::WatchOptions;
+pub use self::resynced::{ResyncBatch, Resynced};
 
+use self::resync::Resyncs;
 use self::watcher::Phase;
 use self::watcher::Watcher;
 use super::Client;
@@ -70,6 +79,8 @@ pub(super) struct Watches {
     squeezed: bool,
     /// Those that were set aside and are to be placed by a timer.
     back: Vec<WatchId>,
+    /// Those that read their range after a compaction.
+    pub(super) resyncs: Resyncs,
 }
 
 impl Client {
@@ -118,6 +129,9 @@ impl Client {
             Some(WatchEnd::Failed(Error::Misuse(Misuse::EmptyKey)))
         } else if self.watches.table.len() >= limit {
             Some(passed(Limit::Watches(limit)))
+        } else if options.known_bytes() > self.config.limits.known_keys_bytes {
+            let limit = self.config.limits.known_keys_bytes;
+            Some(passed(Limit::KnownKeys(limit)))
         } else {
             None
         };
@@ -395,6 +409,9 @@ impl Client {
         let Some(watcher) = self.watches.table.get(&watch) else {
             return;
         };
+        if watcher.phase == Phase::Resyncing {
+            return self.leave_resync(now, watch);
+        }
         let Some(conn_id) = watcher.conn() else {
             return self.watches.waiting.retain(|waiting| *waiting != watch);
         };
@@ -436,6 +453,7 @@ impl Client {
 
     pub(super) fn shutdown_watches(&mut self) {
         self.watches.waiting.clear();
+        self.watches.resyncs.clear();
         let live =
             |(id, watcher): (&WatchId, &Watcher)| (watcher.phase != Phase::Ended).then_some(*id);
         for watch in self

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::compaction::Compaction;
+
 /// Options of one watch, for [`Client::watch_with`](crate::Client::watch_with).
 ///
 /// ```
@@ -17,6 +19,8 @@ pub struct WatchOptions {
     pub overflow: Overflow,
     /// What happens when a member says that its cluster has no leader.
     pub no_leader: NoLeader,
+    /// What happens when what it has to deliver next was compacted.
+    pub compaction: Compaction,
     /// For how long the watch, once it was confirmed, may be without a confirmed connection until it ends,
     /// losses within 10 s of each other counted together (rule W-21). None, the default: it goes on trying.
     pub resume_within: Option<Duration>,
@@ -52,6 +56,31 @@ impl WatchOptions {
     pub const fn with_no_leader(mut self, no_leader: NoLeader) -> Self {
         self.no_leader = no_leader;
         self
+    }
+
+    /// Sets what happens when what the watch has to deliver next was compacted.
+    ///
+    /// ```
+    /// use etcd_core::{Compaction, KnownKeys, RangeResponse, WatchOptions};
+    ///
+    /// # let read = RangeResponse::default();
+    /// // What a read found; the watch begins behind its revision.
+    /// let known: KnownKeys = read.kvs.iter().map(|kv| (&kv.key, kv.mod_revision)).collect();
+    /// let options = WatchOptions::default().with_compaction(Compaction::Difference(known));
+    /// assert_ne!(options, WatchOptions::default());
+    /// ```
+    #[must_use]
+    pub fn with_compaction(mut self, compaction: Compaction) -> Self {
+        self.compaction = compaction;
+        self
+    }
+
+    /// What the keys in it take in memory.
+    pub(super) const fn known_bytes(&self) -> usize {
+        match &self.compaction {
+            Compaction::Difference(known) => known.bytes(),
+            Compaction::Fail | Compaction::Snapshot => 0,
+        }
     }
 
     /// Bounds how long the watch may be without a confirmed connection.
