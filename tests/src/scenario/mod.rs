@@ -16,6 +16,7 @@ pub mod many;
 pub mod provoked;
 pub mod recording;
 pub mod restart;
+pub mod resync;
 pub mod streams;
 pub mod txn;
 pub mod watch;
