@@ -554,7 +554,7 @@ pub fn event(word: &str) -> String {
 }
 
 /// `k@5` is the key `k`, last changed at revision 5.
-fn kv(word: &str) -> String {
+pub fn kv(word: &str) -> String {
     let (key, revision) = word.split_once('@').expect("key@revision");
     let key = STANDARD.encode(key);
     format!("{{\"key\":\"{key}\",\"mod_revision\":\"{revision}\"}}")
