@@ -45,9 +45,9 @@ pub use http;
 pub use api::*;
 pub use client::{
     Balance, CallOptions, Client, Compaction, Config, Credentials, Endpoint, Event, KeepAlive,
-    KnownKeys, LeaseEnd, LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output, Overflow,
-    ResyncBatch, Resynced, Stats, StreamEnd, StreamEvent, WatchBatch, WatchEnd, WatchEvent,
-    WatchOptions,
+    KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output,
+    Overflow, ResyncBatch, Resynced, Stats, StreamEnd, StreamEvent, WatchBatch, WatchEnd,
+    WatchEvent, WatchOptions,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,

@@ -89,8 +89,8 @@ pub use etcd_core::api::*;
 pub use etcd_core::{
     Applied, Balance, CallOptions, Cause, CloseReason, Code, Compaction, Config, ConfigError,
     Credentials, Diagnosis, Endpoint, Error, Fault, Feature, HttpError, JsonError, Known,
-    KnownKeys, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError, NetErrorKind,
-    NoLeader, Overflow, Phase, ProtocolError, ResyncBatch, Resynced, SnapshotFault, Stats, Status,
-    StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
-    recipes::Page,
+    KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError,
+    NetErrorKind, NoLeader, Overflow, Phase, ProtocolError, ResyncBatch, Resynced, SnapshotFault,
+    Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
+    WatchOptions, recipes::Page,
 };

@@ -53,6 +53,7 @@ scenarios! {
             cancel_ends_one_watch_once, a_dropped_watch_is_gone_on_the_server;
         many: five_hundred_watches_share_five_connections;
         restart: a_watch_survives_five_kills;
+        lag: a_quiet_watch_is_not_lagging;
         resync: a_compaction_while_cut_off_is_made_good;
         recording: nothing_secret_is_recorded;
         streams: a_snapshot_is_whole_and_right, a_failed_snapshot_leaves_no_file,

@@ -49,7 +49,7 @@ pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
 pub use self::watch::{
-    Compaction, KnownKeys, NoLeader, Overflow, ResyncBatch, Resynced, WatchOptions,
+    Compaction, KnownKeys, Lag, NoLeader, Overflow, ResyncBatch, Resynced, WatchOptions,
 };
 
 use self::auth::Auth;
@@ -409,6 +409,7 @@ impl Client {
                 Timer::Silence(conn) => self.silence_is_due(now, conn),
                 Timer::SlowWatches(conn) => self.slow_watches_are_due(conn),
                 Timer::WatchesBack => self.watches_are_back(),
+                Timer::Lag => self.look_for_lags(now),
                 Timer::Resync(watch) => self.resync_is_due(watch),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
                 Timer::Stream(stream) => self.stream_timed_out(now, stream),

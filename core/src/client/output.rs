@@ -154,6 +154,14 @@ pub enum WatchEvent {
         /// Which one.
         endpoint: Endpoint,
     },
+    /// The watch is behind its member by more, and for longer, than [`Lag`](crate::Lag) allows (rule T-4).
+    /// It goes on as before. Told once until it has come that far.
+    Lagging {
+        /// Every matching change up to this revision has been delivered, for certain.
+        certified: i64,
+        /// The revision that another answer of the member showed.
+        server: i64,
+    },
     /// The watch has ended; nothing comes after it. Told once.
     End(WatchEnd),
 }

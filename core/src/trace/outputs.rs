@@ -18,6 +18,7 @@ use crate::client::Endpoint;
 use crate::client::Event;
 use crate::client::KeepAlive;
 use crate::client::KnownKeys;
+use crate::client::Lag;
 use crate::client::LeaseEvent;
 use crate::client::NoLeader;
 use crate::client::Output;
@@ -87,6 +88,10 @@ pub(super) fn watch_options(options: &WatchOptions) -> String {
             members.push(format!("\"compaction\":[{known}]"));
         }
     }
+    if let Some(lag) = options.lag {
+        let nanos = u64::try_from(lag.time.as_nanos()).unwrap_or(u64::MAX);
+        members.push(format!("\"lag\":[{},{nanos}]", lag.revisions));
+    }
     if let Some(within) = options.resume_within {
         let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
         members.push(format!("\"resume_within\":{nanos}"));
@@ -120,6 +125,13 @@ pub(super) fn read_watch_options(text: &str) -> Option<WatchOptions> {
             ("compaction", Value::Array(known)) => {
                 let known: Option<KnownKeys> = known.iter().map(read_known).collect();
                 options.compaction = Compaction::Difference(known?);
+            }
+            ("lag", value) => {
+                let [revisions, nanos] = value.as_array()?.as_slice() else {
+                    return None;
+                };
+                let time = core::time::Duration::from_nanos(nanos.as_u64()?);
+                options.lag = Some(Lag::new(revisions.as_i64()?, time));
             }
             ("resume_within", value) => {
                 let nanos = value.as_u64()?;
@@ -291,6 +303,9 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
         Some(WatchEvent::ResyncEnd { revision }) => {
             log.output(format_args!("watch {id} resync-end {revision}"));
         }
+        Some(WatchEvent::Lagging { certified, server }) => {
+            log.output(format_args!("watch {id} lagging {certified} of {server}"));
+        }
         Some(WatchEvent::NoLeader { endpoint }) => {
             log.output(format_args!("watch {id} no-leader {endpoint}"));
         }
@@ -403,6 +418,7 @@ mod tests {
             .with_overflow(Overflow::CoalesceByKey)
             .with_no_leader(NoLeader::Fail)
             .with_resume_within(core::time::Duration::from_nanos(7))
+            .with_lag(Lag::new(5, core::time::Duration::from_nanos(6)))
             .with_max_losses(3);
         for compaction in [
             Compaction::Fail,
@@ -420,6 +436,7 @@ mod tests {
             "[]",
             "{\"overflow\":\"drop\"}",
             "{\"max_losses\":-1}",
+            "{\"lag\":[5]}",
             "{\"compaction\":\"jump\"}",
             "{\"compaction\":[[\"?\",7]]}",
             "{\"compaction\":[[\"YQ==\"]]}",

@@ -18,6 +18,7 @@ use etcd_core::HashKv;
 use etcd_core::Instant;
 use etcd_core::KeepAlive;
 use etcd_core::KnownKeys;
+use etcd_core::Lag;
 use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
 use etcd_core::LeaseRevoke;
@@ -169,6 +170,11 @@ impl World {
                     (_, Some(known)) => Compaction::Difference(known_keys(known)),
                     _ => Compaction::Fail,
                 };
+                // `lag=100/1s`.
+                options.lag = words.find("lag").map(|lag| {
+                    let (revisions, time) = lag.split_once('/').expect("revisions/time");
+                    Lag::new(revisions.parse().expect("a number"), duration(time))
+                });
                 options.resume_within = words.find("within").map(duration);
                 let losses = words.find("losses");
                 options.max_losses = losses.map(|losses| losses.parse().expect("a number"));

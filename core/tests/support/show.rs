@@ -80,6 +80,7 @@ pub fn watch(event: &WatchEvent) -> String {
             format!("found at {}: {}", batch.revision, found.join(" "))
         }
         WatchEvent::ResyncEnd { revision } => format!("all found at {revision}"),
+        WatchEvent::Lagging { certified, server } => format!("lags at {certified} of {server}"),
         WatchEvent::NoLeader { endpoint } => format!("no leader at {}", endpoint.host()),
         WatchEvent::End(end) => format!("end: {end}"),
         other => format!("{other:?}"),

@@ -11,6 +11,7 @@ pub mod flow;
 pub mod helpers;
 pub mod kept;
 pub mod kv;
+pub mod lag;
 pub mod lease;
 pub mod many;
 pub mod provoked;

@@ -5,7 +5,7 @@
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
 //! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
 //! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones,
-//! `behind` leaves those that know less than the watch. `resync` reads the range of one whose next revision
+//! `behind` leaves those that know less than the watch, `lag` tells of watches that hear less than they should. `resync` reads the range of one whose next revision
 //! was compacted, by `listing`, `compaction` and `resynced`.
 //!
 //! ```text
@@ -20,6 +20,7 @@ mod aside;
 mod behind;
 mod buffers;
 mod compaction;
+mod lag;
 mod listing;
 mod losses;
 mod merged;
@@ -37,11 +38,13 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 pub use self::compaction::{Compaction, KnownKeys};
+pub use self::options::Lag;
 pub use self::options::NoLeader;
 pub use self::options::Overflow;
 pub use self::options::WatchOptions;
 pub use self::resynced::{ResyncBatch, Resynced};
 
+use self::lag::Lags;
 use self::resync::Resyncs;
 use self::watcher::Phase;
 use self::watcher::Watcher;
@@ -81,6 +84,8 @@ pub(super) struct Watches {
     back: Vec<WatchId>,
     /// Those that read their range after a compaction.
     pub(super) resyncs: Resyncs,
+    /// Those that are to be told when they are behind.
+    pub(super) lags: Lags,
 }
 
 impl Client {
@@ -136,6 +141,9 @@ impl Client {
             None
         };
         let deadline = now + self.config.read_timeout;
+        if options.lag.is_some() {
+            self.watches.lags.add(id);
+        }
         let watcher = Watcher::new(watch, options, deadline);
         #[cfg(feature = "planted")]
         let watcher = watcher.with_planted(self.config.planted);
@@ -435,6 +443,7 @@ impl Client {
         if let Some(deadline) = watcher.open_deadline.take() {
             self.timers.disarm(deadline, Timer::WatchOpen(watch));
         }
+        self.watches.lags.remove(watch);
         watcher.end(end);
         self.tell_watch(watch);
     }
@@ -454,6 +463,7 @@ impl Client {
     pub(super) fn shutdown_watches(&mut self) {
         self.watches.waiting.clear();
         self.watches.resyncs.clear();
+        self.watches.lags.clear();
         let live =
             |(id, watcher): (&WatchId, &Watcher)| (watcher.phase != Phase::Ended).then_some(*id);
         for watch in self

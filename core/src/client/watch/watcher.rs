@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use super::compaction::Compaction;
 use super::compaction::KnownKeys;
+use super::lag::Behind;
 use super::listing::Page;
 use super::listing::differences;
 use super::merged::Merged;
@@ -60,6 +61,8 @@ pub(super) struct Watcher {
     pub(super) behind_since: Option<Instant>,
     /// The last of them.
     pub(super) avoids: Option<EndpointIndex>,
+    /// Set while it is itself behind what its member showed (rule T-4).
+    pub(super) behind: Option<Behind>,
     /// How many new tokens were asked for because of it since it was last confirmed.
     pub(super) refreshes: Refreshes,
     /// When it was last confirmed.
@@ -124,6 +127,7 @@ impl Watcher {
             lost_since: None,
             behind_since: None,
             avoids: None,
+            behind: None,
             refreshes: Refreshes::default(),
             live_since: Instant::ZERO,
             was_created: false,
@@ -344,6 +348,9 @@ impl Watcher {
     pub(super) fn handle_progress_of_all(&mut self, revision: i64, trusted: bool) {
         if trusted {
             self.position.handle_progress(revision);
+        } else {
+            // It is there, and cannot say more.
+            self.behind = None;
         }
         if core::mem::take(&mut self.wants_progress) {
             // What was delivered is true in any case (rule W-5): an old server's answer only shows
@@ -372,6 +379,16 @@ impl Watcher {
         self.queue.push_back(WatchEvent::NoLeader { endpoint });
     }
 
+    /// It is behind what its member showed.
+    pub(super) fn tell_lag(&mut self, server: i64) {
+        self.close_merged();
+        self.forget(|event| matches!(event, WatchEvent::Lagging { .. }));
+        self.queue.push_back(WatchEvent::Lagging {
+            certified: self.position.certified(),
+            server,
+        });
+    }
+
     /// It goes on over another connection.
     pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
         #[cfg(feature = "planted")]
@@ -395,6 +412,7 @@ impl Watcher {
                 WatchEvent::Progress { .. }
                     | WatchEvent::Resumed { .. }
                     | WatchEvent::NoLeader { .. }
+                    | WatchEvent::Lagging { .. }
             )
         });
         if let Some(back) = since_batch.into_iter().position(is_same) {
