@@ -35,6 +35,7 @@ use etcd_core::StreamEnd;
 use etcd_core::StreamEvent;
 use etcd_core::StreamId;
 use etcd_core::Watch;
+use etcd_core::WatchCarrier;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
 use etcd_core::WatchOptions;
@@ -189,6 +190,9 @@ fn config(seed: u64) -> Config {
     config.limits.leases = 4;
     config.limits.connections = 8;
     config.limits.stream_buffer_bytes = 1500;
+    if seed % 5 == 0 {
+        config.watch_carrier = WatchCarrier::Single;
+    }
     config.snapshot_idle_timeout = Duration::from_secs(3);
     if seed % 2 == 1 {
         let credentials = Credentials::password("root", "p").expect("they are not empty");

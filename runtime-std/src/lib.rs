@@ -91,6 +91,6 @@ pub use etcd_core::{
     Credentials, Diagnosis, Endpoint, Error, Fault, Feature, HttpError, JsonError, Known,
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError,
     NetErrorKind, NoLeader, Overflow, Phase, ProtocolError, ResyncBatch, Resynced, SnapshotFault,
-    Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchEnd, WatchEvent,
-    WatchOptions, recipes::Page,
+    Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchCarrier,
+    WatchEnd, WatchEvent, WatchOptions, recipes::Page,
 };

@@ -108,6 +108,12 @@ impl Proxy {
         self.shared.turn_to(Mode::Cut);
     }
 
+    /// Ends all connections; new ones are as they were.
+    pub fn drop_connections(&self) {
+        let mode = self.shared.state().mode;
+        self.shared.turn_to(mode);
+    }
+
     /// Lets everything through from now on.
     pub fn mend(&self) {
         self.shared.turn_to(Mode::Passes);

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use super::auth::Credentials;
 use super::endpoint::Balance;
 use super::endpoint::Endpoint;
+use super::watch::WatchCarrier;
 use crate::codec::http1::HttpLimits;
 use crate::error::ConfigError;
 use crate::wire::gateway::ApiPrefix;
@@ -71,6 +72,9 @@ pub struct Config {
     pub attempt_timeout: Duration,
     /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
     pub max_connections: usize,
+    /// How watches travel. `Shared`: many on one connection, and one by one where a proxy does not let that
+    /// through.
+    pub watch_carrier: WatchCarrier,
     /// Watches on one connection. 100 (rule W-25).
     pub max_watches_per_connection: usize,
     /// How long an unused connection is trusted. 30 s; an older one is replaced before a call is
@@ -196,6 +200,7 @@ impl Config {
             snapshot_idle_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(2),
             max_connections: 8,
+            watch_carrier: WatchCarrier::default(),
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),
             max_attempts: 100,

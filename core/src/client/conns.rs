@@ -42,7 +42,13 @@ impl Client {
         }
         let endpoint = self.endpoints.get(at).clone();
         self.wire.gateway.set_token(self.auth.header(at));
-        let wire = Wire::open(lane.purpose(), &self.wire, endpoint.authority());
+        let host = endpoint.authority();
+        let wire = match lane {
+            Lane::Watches if self.watches_go_singly(now, at) => {
+                Wire::open_for_one_watch(&self.wire, host)
+            }
+            lane => Wire::open(lane.purpose(), &self.wire, host),
+        };
         let deadline = now + self.config.connect_timeout;
         self.timers.arm(deadline, Timer::Connect(id));
         let mut conn = Conn::new(at, lane, wire, now, deadline);

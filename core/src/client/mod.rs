@@ -49,7 +49,8 @@ pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
 pub use self::watch::{
-    Compaction, KnownKeys, Lag, NoLeader, Overflow, ResyncBatch, Resynced, WatchOptions,
+    Compaction, KnownKeys, Lag, NoLeader, Overflow, ResyncBatch, Resynced, WatchCarrier,
+    WatchOptions,
 };
 
 use self::auth::Auth;

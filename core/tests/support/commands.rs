@@ -35,6 +35,7 @@ use etcd_core::Readyz;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
+use etcd_core::WatchCarrier;
 use etcd_core::WatchFilter;
 use etcd_core::WatchOptions;
 use etcd_core::trace::Recorded;
@@ -391,6 +392,12 @@ impl World {
                 }
                 "idle_limit" => config.idle_limit = duration(value),
                 "connections" => config.max_connections = number(),
+                "carrier" => {
+                    config.watch_carrier = match *value {
+                        "single" => WatchCarrier::Single,
+                        other => panic!("no such carrier: {other}"),
+                    }
+                }
                 "per_connection" => config.max_watches_per_connection = number(),
                 "attempts" => config.max_attempts = value.parse().expect("a number"),
                 "leader" => config.require_leader = value.parse().expect("a boolean"),

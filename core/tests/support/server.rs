@@ -48,6 +48,11 @@ impl Peer {
         for line in self.requests.read(bytes) {
             if line.contains("(open") {
                 self.is_stream = true;
+            } else if let Some(create) = line.strip_prefix("POST /v3/watch {") {
+                // A complete request.
+                let (create, _) = create.rsplit_once('}').expect("JSON");
+                self.is_stream = true;
+                self.waiting.push_back(format!("{{{create}}}"));
             } else {
                 self.waiting.push_back(line);
             }

@@ -41,6 +41,14 @@ impl Client {
             // It may have confirmed; we are the ones who do not read.
             return self.arm_created(now, id);
         }
+        let (at, is_single) = (conn.endpoint, conn.wire.is_one_watch());
+        if is_single {
+            self.watches.carriers.handle_other(at);
+        } else if !conn.wire.is_answered() {
+            let until = self.watches.carriers.handle_silence(now, at);
+            // Watches for which there are not enough connections go on then.
+            self.timers.arm(until, Timer::WatchesBack);
+        }
         self.conn_lost(now, id, CloseReason::NotCreated);
     }
 

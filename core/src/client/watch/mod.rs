@@ -6,7 +6,8 @@
 //! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
 //! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones,
 //! `behind` leaves those that know less than the watch, `lag` tells of watches that hear less than they should. `resync` reads the range of one whose next revision
-//! was compacted, by `listing`, `compaction` and `resynced`.
+//! was compacted, by `listing`, `compaction` and `resynced`. `carrier` knows where
+//! watches cannot share a connection.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
@@ -19,6 +20,7 @@
 mod aside;
 mod behind;
 mod buffers;
+mod carrier;
 mod compaction;
 mod lag;
 mod listing;
@@ -37,6 +39,7 @@ mod watcher;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+pub use self::carrier::WatchCarrier;
 pub use self::compaction::{Compaction, KnownKeys};
 pub use self::options::Lag;
 pub use self::options::NoLeader;
@@ -44,6 +47,7 @@ pub use self::options::Overflow;
 pub use self::options::WatchOptions;
 pub use self::resynced::{ResyncBatch, Resynced};
 
+use self::carrier::Carriers;
 use self::lag::Lags;
 use self::resync::Resyncs;
 use self::watcher::Phase;
@@ -63,6 +67,7 @@ use crate::error::Error;
 use crate::error::Limit;
 use crate::error::Misuse;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::id::WatchId;
 use crate::time::Instant;
 use crate::wire::Ask;
@@ -84,6 +89,8 @@ pub(super) struct Watches {
     back: Vec<WatchId>,
     /// Those that read their range after a compaction.
     pub(super) resyncs: Resyncs,
+    /// Where they do not share connections.
+    carriers: Carriers,
     /// Those that are to be told when they are behind.
     pub(super) lags: Lags,
 }
@@ -306,6 +313,14 @@ impl Client {
         self.tell_transmit(conn_id);
     }
 
+    /// Whether a connection for watches to an endpoint carries only one.
+    pub(super) fn watches_go_singly(&self, now: Instant, at: EndpointIndex) -> bool {
+        match self.config.watch_carrier {
+            WatchCarrier::Shared => self.watches.carriers.is_single(now, at),
+            WatchCarrier::Single => true,
+        }
+    }
+
     /// Gives the server of an open connection time to confirm what it has not confirmed yet.
     pub(super) fn arm_created(&mut self, now: Instant, id: ConnId) {
         let Some(conn) = self.conns.get_mut(&id) else {
@@ -393,6 +408,9 @@ impl Client {
         watcher.refreshes = super::auth::Refreshes::default();
         if let Some(conn) = self.conns.get(&conn) {
             self.auth.handle_taken(conn);
+            if !conn.wire.is_one_watch() {
+                self.watches.carriers.handle_other(conn.endpoint);
+            }
         }
         if watcher.was_created() {
             if let Some(conn) = self.conns.get(&conn) {
