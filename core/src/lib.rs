@@ -44,9 +44,10 @@ pub use http;
 
 pub use api::*;
 pub use client::{
-    Balance, CallOptions, Client, Config, Credentials, Endpoint, Event, KeepAlive, LeaseEnd,
-    LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output, Overflow, Stats, StreamEnd,
-    StreamEvent, WatchBatch, WatchEnd, WatchEvent, WatchOptions,
+    Balance, CallOptions, Client, Compaction, Config, Credentials, Endpoint, Event, KeepAlive,
+    KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output,
+    Overflow, ResyncBatch, Resynced, Stats, StreamEnd, StreamEvent, WatchBatch, WatchCarrier,
+    WatchEnd, WatchEvent, WatchOptions,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,

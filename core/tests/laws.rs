@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use etcd_core::CallId;
 use etcd_core::CallOptions;
+use etcd_core::Compaction;
 use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Credentials;
@@ -20,6 +21,7 @@ use etcd_core::Event;
 use etcd_core::Instant;
 use etcd_core::KeepAlive;
 use etcd_core::KeepAliveId;
+use etcd_core::KnownKeys;
 use etcd_core::LeaseEvent;
 use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
@@ -33,8 +35,10 @@ use etcd_core::StreamEnd;
 use etcd_core::StreamEvent;
 use etcd_core::StreamId;
 use etcd_core::Watch;
+use etcd_core::WatchCarrier;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
+use etcd_core::WatchOptions;
 use etcd_core::trace;
 use etcd_core::trace::Recorded;
 use proptest::collection::vec;
@@ -186,6 +190,9 @@ fn config(seed: u64) -> Config {
     config.limits.leases = 4;
     config.limits.connections = 8;
     config.limits.stream_buffer_bytes = 1500;
+    if seed % 5 == 0 {
+        config.watch_carrier = WatchCarrier::Single;
+    }
     config.snapshot_idle_timeout = Duration::from_secs(3);
     if seed % 2 == 1 {
         let credentials = Credentials::password("root", "p").expect("they are not empty");
@@ -238,7 +245,13 @@ impl Run {
             }
             Input::Watch(from) => {
                 let watch = Watch::key("k").with_start_revision(*from);
-                let watch = client.watch(now, watch.with_fragment(true));
+                let compaction = match from % 3 {
+                    0 => Compaction::Fail,
+                    1 => Compaction::Snapshot,
+                    _ => Compaction::Difference(KnownKeys::new()),
+                };
+                let options = WatchOptions::default().with_compaction(compaction);
+                let watch = client.watch_with(now, watch.with_fragment(true), options);
                 self.watched.insert(watch, Vec::new());
             }
             Input::Snapshot(pinned) => {
@@ -485,6 +498,16 @@ impl Play {
                         assert!(*revision >= told, "G16: {watch:?} {events:?}");
                         assert!(*revision < next, "{watch:?} from {from}: {events:?}");
                         told = *revision;
+                    }
+                    WatchEvent::ResyncBegin {
+                        lost_from, lost_to, ..
+                    } => {
+                        assert_eq!(*lost_from, next, "G14: {watch:?} {events:?}");
+                        assert!(lost_to >= lost_from);
+                    }
+                    WatchEvent::ResyncEnd { revision } => {
+                        assert!(*revision >= next, "{watch:?} {events:?}");
+                        next = revision + 1;
                     }
                     WatchEvent::Resumed { from, .. } => assert!(*from <= next || *from == 0),
                     _ => {}

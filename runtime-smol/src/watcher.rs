@@ -26,7 +26,9 @@ use crate::watch_handle::WatchHandle;
 /// As a [`Stream`] it gives the changes, one batch for each revision, across any number of lost
 /// connections, without loss and without repeat. Where the watch cannot go on, the last item is the
 /// [`WatchEnd`] that says why; canceled or shut down on purpose, it just ends. What happens besides
-/// changes is told by [`Watcher::next_event`], which may be mixed with the stream.
+/// changes is told by [`Watcher::next_event`], which may be mixed with the stream. A watch opened with a
+/// [`Compaction`](crate::Compaction) other than `Fail` is to be read by it: what is read after a compaction
+/// is not changes, so to the stream it is the end, and the watch is canceled.
 ///
 /// It is `Unpin`, so `next()` of any `StreamExt` works on it as it is. A watcher keeps its client's
 /// connections alive, also when every [`Client`](crate::Client) is gone. One that is not read holds
@@ -204,11 +206,18 @@ impl Stream for Watcher {
             let Poll::Ready(event) = watcher.poll_event(cx) else {
                 return Poll::Pending;
             };
-            return Poll::Ready(match event {
-                Some(WatchEvent::Batch(batch)) => Some(Ok(batch)),
-                Some(WatchEvent::End(WatchEnd::Canceled | WatchEnd::Shutdown)) | None => None,
-                Some(WatchEvent::End(end)) => Some(Err(end)),
-                Some(_) => continue,
+            let Some(event) = event else {
+                return Poll::Ready(None);
+            };
+            return Poll::Ready(match event.into_changes() {
+                Some(Err(WatchEnd::Canceled | WatchEnd::Shutdown)) => None,
+                Some(item) => {
+                    if item.is_err() && !watcher.ended {
+                        watcher.cancel();
+                    }
+                    Some(item)
+                }
+                None => continue,
             });
         }
     }

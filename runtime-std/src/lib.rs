@@ -87,9 +87,10 @@ pub use etcd_core;
 pub use etcd_core::api::*;
 #[doc(no_inline)]
 pub use etcd_core::{
-    Applied, Balance, CallOptions, Cause, CloseReason, Code, Config, ConfigError, Credentials,
-    Diagnosis, Endpoint, Error, Fault, Feature, HttpError, JsonError, Known, LeaseEnd, LeaseEvent,
-    LeasePhase, Limit, Limits, Misuse, NetError, NetErrorKind, NoLeader, Overflow, Phase,
-    ProtocolError, SnapshotFault, Stats, Status, StreamEnd, StreamEvent, Version, VersionError,
-    WatchBatch, WatchEnd, WatchEvent, WatchOptions, recipes::Page,
+    Applied, Balance, CallOptions, Cause, CloseReason, Code, Compaction, Config, ConfigError,
+    Credentials, Diagnosis, Endpoint, Error, Fault, Feature, HttpError, JsonError, Known,
+    KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError,
+    NetErrorKind, NoLeader, Overflow, Phase, ProtocolError, ResyncBatch, Resynced, SnapshotFault,
+    Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchCarrier,
+    WatchEnd, WatchEvent, WatchOptions, recipes::Page,
 };

@@ -21,7 +21,9 @@ use crate::watch_handle::WatchHandle;
 ///
 /// As an iterator it gives the batches: all changes of one revision each. It is over when the watch
 /// was canceled or the client shut down; any other end is one last `Err`. Whoever wants to know of
-/// progress notices and new connections too takes [`Watcher::next_event`].
+/// progress notices and new connections too takes [`Watcher::next_event`]; so does who opened it with a
+/// [`Compaction`](crate::Compaction) other than `Fail`: what is read then is not changes, so to the
+/// iterator it is the end, and the watch is canceled.
 ///
 /// A thread that waits here looks after the client's sockets itself if no other one does, so that a
 /// change reaches it without a detour.
@@ -230,11 +232,15 @@ impl Watcher {
     /// The next item of the iterator, or `None` as in `take`.
     fn next_item(&mut self, until: Option<Instant>) -> Option<Result<WatchBatch, WatchEnd>> {
         loop {
-            match self.take(until)? {
-                WatchEvent::Batch(batch) => return Some(Ok(batch)),
-                WatchEvent::End(WatchEnd::Canceled | WatchEnd::Shutdown) => return None,
-                WatchEvent::End(end) => return Some(Err(end)),
-                _ => {}
+            match self.take(until)?.into_changes() {
+                Some(Err(WatchEnd::Canceled | WatchEnd::Shutdown)) => return None,
+                Some(item) => {
+                    if item.is_err() && !self.ended {
+                        self.cancel();
+                    }
+                    return Some(item);
+                }
+                None => {}
             }
         }
     }

@@ -29,6 +29,7 @@ use etcd_core::SnapshotSummary;
 use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
+use etcd_core::WatchOptions;
 use etcd_core::recipes::Page;
 use etcd_core::trace::Recording;
 use smol::Timer;
@@ -65,6 +66,13 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Opens a watch; returns once the server has confirmed it.
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error>;
+
+    /// The same, with options.
+    fn watch_with(
+        &self,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> Result<Self::Watching, Error>;
 
     /// Reads a range page by page, at most so many keys each.
     fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>>;
@@ -206,6 +214,14 @@ impl Driver for etcd_std::Client {
         self.watch(watch)
     }
 
+    fn watch_with(
+        &self,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> Result<Self::Watching, Error> {
+        self.watch_with(watch, options)
+    }
+
     fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>> {
         self.pages(range).with_page_keys(page_keys)
     }
@@ -286,6 +302,14 @@ impl Driver for etcd_smol::Client {
 
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error> {
         block_on(self.watch(watch))
+    }
+
+    fn watch_with(
+        &self,
+        watch: impl Into<Watch>,
+        options: WatchOptions,
+    ) -> Result<Self::Watching, Error> {
+        block_on(self.watch_with(watch, options))
     }
 
     fn pages(&self, range: Range, page_keys: usize) -> impl Iterator<Item = Result<Page, Error>> {

@@ -2,7 +2,8 @@
 //!
 //! The library half is what scenarios and `cargo xtask` stand on: an etcd binary to run
 //! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]) or a
-//! cluster of them ([`Cluster`]), and a few lines of HTTP that share no code with the client under test ([`http`]). On top of it are
+//! cluster of them ([`Cluster`]), and a few lines of HTTP that share no code with the client under test ([`http`]),
+//! and a [`Proxy`] that can cut a client off. On top of it are
 //! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
 //! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
@@ -12,6 +13,7 @@ pub mod driver;
 pub mod find;
 pub mod http;
 mod ports;
+mod proxy;
 pub mod scenario;
 mod server;
 pub mod shim;
@@ -19,4 +21,5 @@ mod simulated;
 mod sockets;
 
 pub use cluster::Cluster;
+pub use proxy::Proxy;
 pub use server::Server;

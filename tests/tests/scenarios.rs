@@ -50,9 +50,11 @@ scenarios! {
             the_last_handle_closes_the_connections;
         watch: changes_are_told_as_they_happen, filters_leave_out_what_they_say,
             history_comes_first_and_whole, progress_is_told_when_asked, a_compacted_start_is_the_end,
-            cancel_ends_one_watch_once, a_dropped_watch_is_gone_on_the_server;
+            cancel_ends_one_watch_once, a_proxy_that_buffers_requests_is_no_obstacle, a_dropped_watch_is_gone_on_the_server;
         many: five_hundred_watches_share_five_connections;
         restart: a_watch_survives_five_kills;
+        lag: a_quiet_watch_is_not_lagging;
+        resync: a_compaction_while_cut_off_is_made_good;
         recording: nothing_secret_is_recorded;
         streams: a_snapshot_is_whole_and_right, a_failed_snapshot_leaves_no_file,
             what_is_dropped_is_closed, leaders_are_told_once;

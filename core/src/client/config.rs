@@ -8,6 +8,7 @@ use http::HeaderValue;
 use super::auth::Credentials;
 use super::endpoint::Balance;
 use super::endpoint::Endpoint;
+use super::watch::WatchCarrier;
 use crate::codec::http1::HttpLimits;
 use crate::error::ConfigError;
 use crate::wire::gateway::ApiPrefix;
@@ -71,6 +72,9 @@ pub struct Config {
     pub attempt_timeout: Duration,
     /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
     pub max_connections: usize,
+    /// How watches travel. `Shared`: many on one connection, and one by one where a proxy does not let that
+    /// through.
+    pub watch_carrier: WatchCarrier,
     /// Watches on one connection. 100 (rule W-25).
     pub max_watches_per_connection: usize,
     /// How long an unused connection is trusted. 30 s; an older one is replaced before a call is
@@ -137,6 +141,9 @@ pub struct Limits {
     pub waits: usize,
     /// Watches open at the same time. 10,000.
     pub watches: usize,
+    /// Keys that one watch keeps in memory for [`Compaction::Difference`](crate::Compaction), in bytes: each
+    /// takes its own length and some 50 bytes more. 64 MiB; beyond that the watch ends.
+    pub known_keys_bytes: usize,
     /// Snapshots and observations open at the same time, each on a connection of its own. 16.
     pub streams: usize,
     /// Leases kept alive at the same time. 10,000; all are renewed over one connection.
@@ -193,6 +200,7 @@ impl Config {
             snapshot_idle_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(2),
             max_connections: 8,
+            watch_carrier: WatchCarrier::default(),
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),
             max_attempts: 100,
@@ -289,6 +297,7 @@ impl Default for Limits {
             calls: 10_000,
             waits: 64,
             watches: 10_000,
+            known_keys_bytes: 64 << 20,
             streams: 16,
             leases: 10_000,
             stream_buffer_bytes: 1 << 20,

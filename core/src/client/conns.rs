@@ -28,7 +28,7 @@ use crate::wire::WireEvent;
 /// The longest wait between connections for calls and renewals (rule R-6).
 const CALLS_CAP: Duration = Duration::from_secs(2);
 /// The longest wait between connections for watches (rule W-17).
-const WATCHES_CAP: Duration = Duration::from_secs(5);
+pub(super) const WATCHES_CAP: Duration = Duration::from_secs(5);
 /// A watch connection that lived this long is replaced without a wait (rule W-17).
 pub(super) const LONG_LIFE: Duration = Duration::from_secs(10);
 
@@ -42,7 +42,13 @@ impl Client {
         }
         let endpoint = self.endpoints.get(at).clone();
         self.wire.gateway.set_token(self.auth.header(at));
-        let wire = Wire::open(lane.purpose(), &self.wire, endpoint.authority());
+        let host = endpoint.authority();
+        let wire = match lane {
+            Lane::Watches if self.watches_go_singly(now, at) => {
+                Wire::open_for_one_watch(&self.wire, host)
+            }
+            lane => Wire::open(lane.purpose(), &self.wire, host),
+        };
         let deadline = now + self.config.connect_timeout;
         self.timers.arm(deadline, Timer::Connect(id));
         let mut conn = Conn::new(at, lane, wire, now, deadline);

@@ -48,7 +48,10 @@ pub use self::lease::{KeepAlive, LeaseEnd, LeaseEvent, LeasePhase, LeaseState};
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};
 pub use self::streams::{StreamEnd, StreamEvent};
-pub use self::watch::{NoLeader, Overflow, WatchOptions};
+pub use self::watch::{
+    Compaction, KnownKeys, Lag, NoLeader, Overflow, ResyncBatch, Resynced, WatchCarrier,
+    WatchOptions,
+};
 
 use self::auth::Auth;
 use self::calls::Calls;
@@ -407,6 +410,8 @@ impl Client {
                 Timer::Silence(conn) => self.silence_is_due(now, conn),
                 Timer::SlowWatches(conn) => self.slow_watches_are_due(conn),
                 Timer::WatchesBack => self.watches_are_back(),
+                Timer::Lag => self.look_for_lags(now),
+                Timer::Resync(watch) => self.resync_is_due(watch),
                 Timer::WatchOpen(watch) => self.watch_open_timed_out(now, watch),
                 Timer::Stream(stream) => self.stream_timed_out(now, stream),
                 #[cfg(feature = "planted")]
@@ -518,6 +523,8 @@ impl Client {
         self.wake_leases(now);
         self.finish_login(now);
         self.probe(now);
+        self.finish_resyncs(now);
+        self.place_resyncs(now);
         self.place_calls(now);
         self.place_renewals(now);
         self.place_watches(now);
@@ -526,6 +533,10 @@ impl Client {
             self.place_calls(now);
         }
         // Of those that cannot be sent.
+        while self.finish_resyncs(now) {
+            self.place_resyncs(now);
+            self.place_calls(now);
+        }
         self.finish_lease_calls(now);
         self.arm_leases();
     }

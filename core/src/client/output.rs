@@ -1,6 +1,7 @@
 //! What comes out of a client: orders to the driver, and events for the user.
 
 use super::endpoint::Endpoint;
+use super::watch::ResyncBatch;
 use crate::api::KvEvent;
 use crate::api::Response;
 use crate::api::ResponseHeader;
@@ -127,13 +128,71 @@ pub enum WatchEvent {
         /// Where it goes on.
         endpoint: Endpoint,
     },
+    /// What the watch had to deliver next is gone, and the client reads the range in place of it (rule W-16),
+    /// as [`Compaction::Snapshot`](crate::Compaction) and `Difference` ask for. It comes before anything
+    /// later. One that comes before a `ResyncEnd` means that compaction overtook the reading, which
+    /// begins anew: with `Snapshot` what was told since the one before is to be forgotten, with
+    /// `Difference` it stays true as far as it goes.
+    ResyncBegin {
+        /// The oldest revision the server still has, as it told; 0 if it did not.
+        compact_revision: i64,
+        /// The changes of this revision and those after it are not told, ...
+        lost_from: i64,
+        /// ... up to this one, at which the range is read.
+        lost_to: i64,
+    },
+    /// A part of what was found there.
+    Resynced(ResyncBatch),
+    /// All of the range was told: whoever followed knows its state at this revision. The watch goes on with
+    /// the changes behind it.
+    ResyncEnd {
+        /// The revision the range was read at.
+        revision: i64,
+    },
     /// A member said that its cluster has no leader, and was left for another one (rule W-18).
     NoLeader {
         /// Which one.
         endpoint: Endpoint,
     },
+    /// The watch is behind its member by more, and for longer, than [`Lag`](crate::Lag) allows (rule T-4).
+    /// It goes on as before. Told once until it has come that far.
+    Lagging {
+        /// Every matching change up to this revision has been delivered, for certain.
+        certified: i64,
+        /// The revision that another answer of the member showed.
+        server: i64,
+    },
     /// The watch has ended; nothing comes after it. Told once.
     End(WatchEnd),
+}
+
+impl WatchEvent {
+    /// What it is to who takes changes alone: some of them, the end, or nothing. Where a range is read in
+    /// place of what was compacted changes are over, as with [`Compaction::Fail`](crate::Compaction).
+    ///
+    /// ```
+    /// use etcd_core::{WatchBatch, WatchEvent};
+    ///
+    /// let batch = WatchBatch::default();
+    /// assert_eq!(WatchEvent::Batch(batch.clone()).into_changes(), Some(Ok(batch)));
+    /// assert_eq!(WatchEvent::Progress { revision: 7 }.into_changes(), None);
+    /// ```
+    #[must_use]
+    pub fn into_changes(self) -> Option<Result<WatchBatch, WatchEnd>> {
+        match self {
+            Self::Batch(batch) => Some(Ok(batch)),
+            Self::End(end) => Some(Err(end)),
+            Self::ResyncBegin {
+                compact_revision,
+                lost_from,
+                ..
+            } => Some(Err(WatchEnd::Compacted {
+                compact_revision,
+                next: lost_from,
+            })),
+            _ => None,
+        }
+    }
 }
 
 /// All changes of one revision that match a watch, in the order of the transaction that made them.

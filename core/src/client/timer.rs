@@ -35,6 +35,10 @@ pub(crate) enum Timer {
     SlowWatches(ConnId),
     /// Watches that made way go on.
     WatchesBack,
+    /// A watch that reads its range asks for its next page.
+    Resync(WatchId),
+    /// Watches may be behind their members.
+    Lag,
     /// A watch has to have been confirmed for the first time.
     WatchOpen(WatchId),
     /// A snapshot has to have come to its next step, or to its end.

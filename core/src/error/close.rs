@@ -404,6 +404,9 @@ pub enum Limit {
     Waits(usize),
     /// Watches open at the same time. Raise `Limits::watches`, or cancel some.
     Watches(usize),
+    /// Keys that one watch keeps for [`Compaction::Difference`](crate::Compaction), in bytes. Raise
+    /// `Limits::known_keys_bytes`, narrow the range, or use `Compaction::Snapshot`.
+    KnownKeys(usize),
     /// Connections open or being opened at the same time. Raise `Limits::connections`, or ask fewer
     /// endpoints and keep fewer snapshots, observations and locks at once.
     Connections(usize),
@@ -430,6 +433,9 @@ impl fmt::Display for Limit {
                 )
             }
             Self::Watches(limit) => write!(f, "more than {limit} watches open"),
+            Self::KnownKeys(limit) => {
+                write!(f, "known keys of a watch take more than {limit} bytes")
+            }
             Self::Connections(limit) => write!(f, "more than {limit} connections needed at once"),
             Self::Streams(limit) => write!(f, "more than {limit} snapshots and observations open"),
             Self::Leases(limit) => write!(f, "more than {limit} leases kept alive"),

@@ -2,21 +2,28 @@
 
 use core::fmt::Write as _;
 
+use base64_simd::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::calls;
 use super::calls::Manner;
 use super::recorder::Recorder;
+use crate::api::EventKind;
+use crate::api::KvEvent;
 use crate::api::WatchResponse;
 use crate::client::CallOptions;
+use crate::client::Compaction;
 use crate::client::Endpoint;
 use crate::client::Event;
 use crate::client::KeepAlive;
+use crate::client::KnownKeys;
+use crate::client::Lag;
 use crate::client::LeaseEvent;
 use crate::client::NoLeader;
 use crate::client::Output;
 use crate::client::Overflow;
+use crate::client::Resynced;
 use crate::client::StreamEnd;
 use crate::client::StreamEvent;
 use crate::client::WatchEvent;
@@ -70,6 +77,21 @@ pub(super) fn watch_options(options: &WatchOptions) -> String {
     if options.no_leader == NoLeader::Fail {
         members.push("\"no_leader\":\"fail\"".to_owned());
     }
+    match &options.compaction {
+        Compaction::Fail => {}
+        Compaction::Snapshot => members.push("\"compaction\":\"snapshot\"".to_owned()),
+        Compaction::Difference(known) => {
+            let known = known.iter().map(|(key, revision)| {
+                format!("[\"{}\",{revision}]", STANDARD.encode_to_string(key))
+            });
+            let known = known.collect::<Vec<_>>().join(",");
+            members.push(format!("\"compaction\":[{known}]"));
+        }
+    }
+    if let Some(lag) = options.lag {
+        let nanos = u64::try_from(lag.time.as_nanos()).unwrap_or(u64::MAX);
+        members.push(format!("\"lag\":[{},{nanos}]", lag.revisions));
+    }
     if let Some(within) = options.resume_within {
         let nanos = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
         members.push(format!("\"resume_within\":{nanos}"));
@@ -97,6 +119,20 @@ pub(super) fn read_watch_options(text: &str) -> Option<WatchOptions> {
             ("no_leader", Value::String(text)) if text == "fail" => {
                 options.no_leader = NoLeader::Fail;
             }
+            ("compaction", Value::String(text)) if text == "snapshot" => {
+                options.compaction = Compaction::Snapshot;
+            }
+            ("compaction", Value::Array(known)) => {
+                let known: Option<KnownKeys> = known.iter().map(read_known).collect();
+                options.compaction = Compaction::Difference(known?);
+            }
+            ("lag", value) => {
+                let [revisions, nanos] = value.as_array()?.as_slice() else {
+                    return None;
+                };
+                let time = core::time::Duration::from_nanos(nanos.as_u64()?);
+                options.lag = Some(Lag::new(revisions.as_i64()?, time));
+            }
             ("resume_within", value) => {
                 let nanos = value.as_u64()?;
                 options.resume_within = Some(core::time::Duration::from_nanos(nanos));
@@ -106,6 +142,15 @@ pub(super) fn read_watch_options(text: &str) -> Option<WatchOptions> {
         }
     }
     Some(options)
+}
+
+/// A key and its revision.
+fn read_known(pair: &Value) -> Option<(Vec<u8>, i64)> {
+    let [key, revision] = pair.as_array()?.as_slice() else {
+        return None;
+    };
+    let key = STANDARD.decode_to_vec(key.as_str()?).ok()?;
+    Some((key, revision.as_i64()?))
 }
 
 /// Reads what `manner` wrote; it is compared with what is written again later.
@@ -239,6 +284,28 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
         Some(WatchEvent::Resumed { from, endpoint }) => {
             log.output(format_args!("watch {id} resumed {from} {endpoint}"));
         }
+        Some(WatchEvent::ResyncBegin {
+            compact_revision,
+            lost_from,
+            lost_to,
+        }) => {
+            let lost = format_args!("{lost_from} {lost_to} compacted {compact_revision}");
+            log.output(format_args!("watch {id} resync {lost}"));
+        }
+        Some(WatchEvent::Resynced(batch)) => {
+            let frame = WatchResponse {
+                events: batch.found.iter().map(as_event).collect(),
+                ..WatchResponse::default()
+            };
+            let what = format_args!("watch {id} resynced {}", batch.revision);
+            log.output_json(what, &json(&frame));
+        }
+        Some(WatchEvent::ResyncEnd { revision }) => {
+            log.output(format_args!("watch {id} resync-end {revision}"));
+        }
+        Some(WatchEvent::Lagging { certified, server }) => {
+            log.output(format_args!("watch {id} lagging {certified} of {server}"));
+        }
         Some(WatchEvent::NoLeader { endpoint }) => {
             log.output(format_args!("watch {id} no-leader {endpoint}"));
         }
@@ -246,6 +313,20 @@ pub(super) fn watch(log: &mut Recorder, id: WatchId, event: Option<&WatchEvent>)
             log.output_text(format_args!("watch {id} end"), &format!("{end:?}"));
         }
     }
+}
+
+/// What was found in the JSON of a change.
+fn as_event(found: &Resynced) -> KvEvent {
+    let mut event = KvEvent::default();
+    match found {
+        Resynced::Found(kv) => event.kv = kv.clone(),
+        Resynced::Gone { key, mod_revision } => {
+            event.kind = EventKind::Delete;
+            event.kv.key = key.clone();
+            event.kv.mod_revision = *mod_revision;
+        }
+    }
+    event
 }
 
 pub(super) fn lease(log: &mut Recorder, id: KeepAliveId, event: Option<&LeaseEvent>) {
@@ -337,11 +418,29 @@ mod tests {
             .with_overflow(Overflow::CoalesceByKey)
             .with_no_leader(NoLeader::Fail)
             .with_resume_within(core::time::Duration::from_nanos(7))
+            .with_lag(Lag::new(5, core::time::Duration::from_nanos(6)))
             .with_max_losses(3);
-        let text = watch_options(&options);
-        assert_eq!(read_watch_options(&text), Some(options));
+        for compaction in [
+            Compaction::Fail,
+            Compaction::Snapshot,
+            Compaction::Difference(KnownKeys::new()),
+            Compaction::Difference(KnownKeys::from_iter([("a", 7), ("b ", 8)])),
+        ] {
+            let options = options.clone().with_compaction(compaction);
+            let text = watch_options(&options);
+            assert!(!text.contains(' '), "{text}");
+            assert_eq!(read_watch_options(&text), Some(options));
+        }
         assert_eq!(read_watch_options("{}"), Some(WatchOptions::default()));
-        for wrong in ["[]", "{\"overflow\":\"drop\"}", "{\"max_losses\":-1}"] {
+        for wrong in [
+            "[]",
+            "{\"overflow\":\"drop\"}",
+            "{\"max_losses\":-1}",
+            "{\"lag\":[5]}",
+            "{\"compaction\":\"jump\"}",
+            "{\"compaction\":[[\"?\",7]]}",
+            "{\"compaction\":[[\"YQ==\"]]}",
+        ] {
             assert_eq!(read_watch_options(wrong), None, "{wrong}");
         }
     }

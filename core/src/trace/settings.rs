@@ -15,6 +15,7 @@ use super::secrets::crossed_out;
 use crate::client::Balance;
 use crate::client::Config;
 use crate::client::Credentials;
+use crate::client::WatchCarrier;
 use crate::time::Instant;
 
 /// What a client begins with.
@@ -98,6 +99,25 @@ impl Setting for Balance {
     }
 }
 
+/// The choices of [`WatchCarrier`] by name.
+const CARRIERS: [(&str, WatchCarrier); 2] = [
+    ("shared", WatchCarrier::Shared),
+    ("single", WatchCarrier::Single),
+];
+
+impl Setting for WatchCarrier {
+    fn write(&self) -> String {
+        let found = CARRIERS.iter().find(|(_, carrier)| carrier == self);
+        text(found.map_or("shared", |(name, _)| name))
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let name = value.as_str()?;
+        let found = CARRIERS.iter().find(|(known, _)| *known == name);
+        found.map(|(_, carrier)| *carrier)
+    }
+}
+
 /// Both ways over the plain settings, so that none is forgotten in one of them.
 macro_rules! settings {
     ($($($field:ident).+,)*) => {
@@ -128,6 +148,7 @@ settings! {
     attempt_timeout,
     balance,
     max_connections,
+    watch_carrier,
     max_watches_per_connection,
     idle_limit,
     max_attempts,
@@ -151,6 +172,7 @@ settings! {
     limits.calls,
     limits.waits,
     limits.watches,
+    limits.known_keys_bytes,
     limits.streams,
     limits.leases,
     limits.stream_buffer_bytes,
@@ -367,6 +389,7 @@ mod tests {
             ("\"user\":\"root\",", ""),
             ("[\"L3Mv\"", "[\"?\""),
             ("\"/v3\"", "7"),
+            ("\"shared\"", "\"pigeon\""),
         ] {
             assert!(text.contains(part));
             assert!(

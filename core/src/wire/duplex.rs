@@ -20,6 +20,8 @@ use crate::error::CloseReason;
 use crate::error::HttpError;
 use crate::error::ProtocolError;
 
+const CHECKED: &str = "host, prefix and headers were checked when the configuration was made";
+
 /// What reads the body of the answer.
 pub(super) trait Body {
     /// What it makes of it.
@@ -88,9 +90,17 @@ pub(super) struct Duplex<B> {
 
 impl<B: Body> Duplex<B> {
     pub(super) fn new(head: &http::Request<()>, config: &WireConfig, host: &str) -> Self {
-        let mut out = SendBuf::default();
-        out.append(|out| http1::write_open_request(head, host, out))
-            .expect("host, prefix and headers were checked when the configuration was made");
+        let mut duplex = Self::unasked(config);
+        head.uri().path().clone_into(&mut duplex.path);
+        duplex
+            .out
+            .append(|out| http1::write_open_request(head, host, out))
+            .expect(CHECKED);
+        duplex
+    }
+
+    /// One whose request is still to come.
+    pub(super) fn unasked(config: &WireConfig) -> Self {
         let mut http = config.http.clone();
         // Each frame has its limit; a stream as a whole has none.
         http.body_bytes = u64::MAX;
@@ -105,10 +115,18 @@ impl<B: Body> Duplex<B> {
                 planted: config.planted,
             },
             body: None,
-            out,
-            path: head.uri().path().to_owned(),
+            out: SendBuf::default(),
+            path: String::new(),
             closed: None,
         }
+    }
+
+    /// Sends the one request, complete.
+    pub(super) fn ask(&mut self, request: &http::Request<bytes::Bytes>, host: &str) {
+        request.uri().path().clone_into(&mut self.path);
+        self.out
+            .append(|out| http1::write_request(request, host, out))
+            .expect(CHECKED);
     }
 
     /// Sends a request in a chunk of its own.

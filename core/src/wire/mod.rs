@@ -7,6 +7,7 @@
 //! ```text
 //!   unary   keep-alive POSTs, one after the other        one call at a time
 //!   watch   one POST whose body stays open (duplex)      many watches
+//!           or is complete                               one watch
 //!   renew   the same for lease renewals                  all renewals
 //!   single  one POST, its answer a stream of frames      one snapshot or observation
 //! ```
@@ -181,6 +182,21 @@ impl Wire {
         }
     }
 
+    /// A conversation about one watch, in a complete request (rule W-22).
+    pub(crate) fn open_for_one_watch(config: &WireConfig, host: &str) -> Self {
+        Self::Watch(Box::new(WatchWire::single(config, host)))
+    }
+
+    /// Whether it carries one watch in a complete request.
+    pub(crate) fn is_one_watch(&self) -> bool {
+        matches!(self, Self::Watch(watches) if watches.is_single())
+    }
+
+    /// Whether a server of watches has said anything.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self, Self::Watch(watches) if watches.is_answered())
+    }
+
     /// The calls from now on carry this token, or none. A stream has the one it was opened with.
     pub(crate) fn set_token(&mut self, token: Option<http::HeaderValue>) {
         if let Self::Unary(unary) = self {
@@ -249,7 +265,7 @@ impl Wire {
     pub(crate) fn free(&self, most_watches: usize) -> usize {
         match self {
             Self::Unary(unary) => usize::from(unary.is_idle()),
-            Self::Watch(watches) => most_watches.saturating_sub(watches.len()),
+            Self::Watch(watches) => watches.free(most_watches),
             Self::Renew(_) => usize::MAX,
             Self::Single(single) => usize::from(single.is_fresh()),
         }

@@ -10,6 +10,9 @@
 //!                └──── cancel ─────────┴──► Canceling ──canceled or refused──► gone, not told
 //! ```
 //!
+//! Where something on the way keeps open requests back, one connection carries one watch in a complete
+//! request; that is the same but for what cannot be said any more.
+//!
 //! Frames are read while they come: what is known to be a whole revision is handed on before its frame
 //! ends, and the rest of the frame says what else it was (rules W-8, W-9).
 
@@ -22,6 +25,7 @@ use super::StreamId;
 use super::WireConfig;
 use super::WireEvent;
 use super::duplex::Duplex;
+use super::gateway::Gateway;
 use super::gateway::WatchFrames;
 use super::gateway::WatchItem;
 use crate::api::KvEvent;
@@ -48,7 +52,16 @@ const NOBODY: StreamId = StreamId(0);
 #[derive(Debug)]
 pub(crate) struct WatchWire {
     duplex: Duplex<WatchFrames>,
+    /// Set where the request is complete, and of one watch only.
+    single: Option<Box<Single>>,
     state: Watches,
+}
+
+/// What the request of a single watch is made of.
+#[derive(Debug)]
+struct Single {
+    gateway: Gateway,
+    host: String,
 }
 
 /// What is known of the watches; apart from the bytes, so that frames can change it.
@@ -86,8 +99,26 @@ enum EntryState {
 
 impl WatchWire {
     pub(super) fn new(config: &WireConfig, host: &str) -> Self {
+        let duplex = Duplex::new(&config.gateway.open_watch(), config, host);
+        Self::with(config, duplex, None)
+    }
+
+    /// One complete request for one watch, where something on the way keeps back those that are not
+    /// (rule W-22). Nothing more can be said on it.
+    pub(super) fn single(config: &WireConfig, host: &str) -> Self {
+        let single = Single {
+            gateway: config.gateway.clone(),
+            host: host.to_owned(),
+        };
+        Self::with(config, Duplex::unasked(config), Some(Box::new(single)))
+    }
+
+    fn with(config: &WireConfig, duplex: Duplex<WatchFrames>, single: Option<Box<Single>>) -> Self {
+        #[cfg(not(feature = "planted"))]
+        let _ = config;
         Self {
-            duplex: Duplex::new(&config.gateway.open_watch(), config, host),
+            duplex,
+            single,
             state: Watches {
                 by_id: BTreeMap::new(),
                 ids: BTreeMap::new(),
@@ -110,6 +141,9 @@ impl WatchWire {
 
     /// Creates a watch that nobody has, and cancels it.
     pub(super) fn probe(&mut self, watch: &Watch) {
+        if self.single.is_some() {
+            return;
+        }
         let watch_id = self.create(NOBODY, watch, EntryState::Canceling);
         self.duplex.send(&WatchRequest::Cancel { watch_id });
     }
@@ -120,7 +154,10 @@ impl WatchWire {
         let start = self.duplex.out().end();
         let mut watch = watch.clone();
         watch.watch_id = id;
-        self.duplex.send(&WatchRequest::Create(watch));
+        match &self.single {
+            Some(single) => self.duplex.ask(&single.gateway.watch(&watch), &single.host),
+            None => self.duplex.send(&WatchRequest::Create(watch)),
+        }
         let end = self.duplex.out().end();
         let entry = Entry {
             stream,
@@ -148,11 +185,17 @@ impl WatchWire {
     }
 
     pub(super) fn request_progress(&mut self) {
-        self.duplex.send(&WatchRequest::Progress);
+        if self.single.is_none() {
+            self.duplex.send(&WatchRequest::Progress);
+        }
     }
 
     pub(super) fn handle_received(&mut self, bytes: &[u8]) {
-        let Self { duplex, state } = self;
+        let Self {
+            duplex,
+            single,
+            state,
+        } = self;
         duplex.handle_received(bytes, |duplex, item| {
             let (frame, events) = match item {
                 WatchItem::Revision {
@@ -165,7 +208,11 @@ impl WatchWire {
             let compacted = frame.canceled && frame.compact_revision != 0;
             let id = frame.watch_id;
             state.handle_frame(&frame, events)?;
-            if compacted && state.by_id.len() + state.creating.len() > 0 && id > 0 {
+            if compacted
+                && single.is_none()
+                && state.by_id.len() + state.creating.len() > 0
+                && id > 0
+            {
                 // Servers give no progress to a stream on which a compacted watch lingers, until
                 // it is canceled by us as well (gateway.md 7.4).
                 duplex.send(&WatchRequest::Cancel { watch_id: id });
@@ -186,9 +233,22 @@ impl WatchWire {
         self.state.events.pop_front()
     }
 
-    /// Watches that take a place, canceled ones that the server still holds included.
-    pub(super) fn len(&self) -> usize {
-        self.state.by_id.len()
+    /// How many more watches can start, where `most` share a connection. Canceled ones that the server
+    /// still holds take a place.
+    pub(super) fn free(&self, most: usize) -> usize {
+        match self.single {
+            Some(_) => usize::from(self.state.next_id == 1),
+            None => most.saturating_sub(self.state.by_id.len()),
+        }
+    }
+
+    pub(super) const fn is_single(&self) -> bool {
+        self.single.is_some()
+    }
+
+    /// Whether anything of an answer was read.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.duplex.body().is_some()
     }
 
     /// Watches that were not canceled.

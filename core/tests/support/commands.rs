@@ -9,6 +9,7 @@ use etcd_core::Balance;
 use etcd_core::CallOptions;
 use etcd_core::Campaign;
 use etcd_core::Client;
+use etcd_core::Compaction;
 use etcd_core::Config;
 use etcd_core::Credentials;
 use etcd_core::Defragment;
@@ -16,6 +17,8 @@ use etcd_core::Endpoint;
 use etcd_core::HashKv;
 use etcd_core::Instant;
 use etcd_core::KeepAlive;
+use etcd_core::KnownKeys;
+use etcd_core::Lag;
 use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
 use etcd_core::LeaseRevoke;
@@ -32,6 +35,8 @@ use etcd_core::Readyz;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
+use etcd_core::WatchCarrier;
+use etcd_core::WatchFilter;
 use etcd_core::WatchOptions;
 use etcd_core::trace::Recorded;
 use etcd_core::trace::Recording;
@@ -141,7 +146,15 @@ impl World {
             "shutdown" => self.client().shutdown(now),
             // Watches.
             "watch" => {
-                let mut watch = Watch::key(words.at(0));
+                let mut watch = match words.find("prefix") {
+                    Some(_) => Watch::prefix(words.at(0)),
+                    None => Watch::key(words.at(0)),
+                };
+                match words.find("no") {
+                    Some("put") => watch = watch.with_filter(WatchFilter::NoPut),
+                    Some("delete") => watch = watch.with_filter(WatchFilter::NoDelete),
+                    _ => {}
+                }
                 watch.start_revision = words.signed("from").unwrap_or(0);
                 watch.fragment = words.find("fragment").is_some();
                 let mut options = WatchOptions::default();
@@ -153,6 +166,16 @@ impl World {
                 if words.find("no_leader") == Some("fail") {
                     options.no_leader = NoLeader::Fail;
                 }
+                options.compaction = match (words.find("compaction"), words.find("known")) {
+                    (Some("snapshot"), _) => Compaction::Snapshot,
+                    (_, Some(known)) => Compaction::Difference(known_keys(known)),
+                    _ => Compaction::Fail,
+                };
+                // `lag=100/1s`.
+                options.lag = words.find("lag").map(|lag| {
+                    let (revisions, time) = lag.split_once('/').expect("revisions/time");
+                    Lag::new(revisions.parse().expect("a number"), duration(time))
+                });
                 options.resume_within = words.find("within").map(duration);
                 let losses = words.find("losses");
                 options.max_losses = losses.map(|losses| losses.parse().expect("a number"));
@@ -282,6 +305,17 @@ impl World {
                 let bytes = answer(status.parse().unwrap(), body);
                 self.receive(conn.parse().unwrap(), bytes.as_bytes());
             }
+            // Keys of a range: `page 1 rev=20 more=1 a@5 b@7`.
+            "page" => {
+                let revision = words.signed("rev").unwrap_or(0);
+                let more = words.find("more").is_some();
+                let keys: Vec<_> = words.plain[1..].iter().map(|word| kv(word)).collect();
+                let body = format!(
+                    "{{\"header\":{{\"revision\":\"{revision}\"}},\"kvs\":[{}],\"more\":{more}}}",
+                    keys.join(",")
+                );
+                self.receive(words.number(0), answer(200, &body).as_bytes());
+            }
             // What a server says who does not like the token, or the password.
             "deny" => {
                 let (conn, message) = rest.split_once(' ').expect("connection, message");
@@ -358,6 +392,12 @@ impl World {
                 }
                 "idle_limit" => config.idle_limit = duration(value),
                 "connections" => config.max_connections = number(),
+                "carrier" => {
+                    config.watch_carrier = match *value {
+                        "single" => WatchCarrier::Single,
+                        other => panic!("no such carrier: {other}"),
+                    }
+                }
                 "per_connection" => config.max_watches_per_connection = number(),
                 "attempts" => config.max_attempts = value.parse().expect("a number"),
                 "leader" => config.require_leader = value.parse().expect("a boolean"),
@@ -372,6 +412,7 @@ impl World {
                 "waits" => config.limits.waits = number(),
                 "watches" => config.limits.watches = number(),
                 "streams" => config.limits.streams = number(),
+                "known_bytes" => config.limits.known_keys_bytes = number(),
                 "leases" => config.limits.leases = number(),
                 "stream_buffer" => config.limits.stream_buffer_bytes = number(),
                 "watch_idle" => config.watch_idle_timeout = duration(value),
@@ -523,6 +564,23 @@ pub fn event(word: &str) -> String {
     };
     let key = STANDARD.encode(key);
     format!("{{{kind}\"kv\":{{\"key\":\"{key}\",\"mod_revision\":\"{revision}\"}}}}")
+}
+
+/// `k@5` is the key `k`, last changed at revision 5.
+pub fn kv(word: &str) -> String {
+    let (key, revision) = word.split_once('@').expect("key@revision");
+    let key = STANDARD.encode(key);
+    format!("{{\"key\":\"{key}\",\"mod_revision\":\"{revision}\"}}")
+}
+
+/// `a@5,b@7`, or `none`.
+fn known_keys(text: &str) -> KnownKeys {
+    let keys = text.split(',').filter(|key| *key != "none");
+    let pair = |key: &str| {
+        let (key, revision) = key.split_once('@').expect("key@revision");
+        (key.to_owned(), revision.parse().expect("a number"))
+    };
+    keys.map(pair).collect()
 }
 
 pub fn duration(text: &str) -> Duration {

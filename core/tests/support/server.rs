@@ -10,6 +10,7 @@ use super::commands::STREAM_HEAD;
 use super::commands::answer;
 use super::commands::chunk;
 use super::commands::event;
+use super::commands::kv;
 use super::commands::leader;
 use super::commands::snapshot_frame;
 use super::requests::Requests;
@@ -47,6 +48,11 @@ impl Peer {
         for line in self.requests.read(bytes) {
             if line.contains("(open") {
                 self.is_stream = true;
+            } else if let Some(create) = line.strip_prefix("POST /v3/watch {") {
+                // A complete request.
+                let (create, _) = create.rsplit_once('}').expect("JSON");
+                self.is_stream = true;
+                self.waiting.push_back(format!("{{{create}}}"));
             } else {
                 self.waiting.push_back(line);
             }
@@ -72,7 +78,7 @@ impl Peer {
         }
         if !self.is_stream {
             let request = self.waiting.pop_front();
-            return request.map_or_else(Vec::new, |request| unary(&request, choice));
+            return request.map_or_else(Vec::new, |request| unary(&request, revision, choice));
         }
         let frames = self.frames(revision, choice);
         if frames.is_empty() {
@@ -96,6 +102,17 @@ impl Peer {
             0..=7 if !self.waiting.is_empty() => {
                 let asked = self.waiting.pop_front().unwrap_or_default();
                 self.obey(&asked, &header, revision)
+            }
+            // What a watch that is behind wants next is gone.
+            10..=15 if choice >= 128 => {
+                let behind = self.watches.iter().find(|(_, next)| **next < revision);
+                let Some(id) = behind.map(|(id, _)| *id) else {
+                    return Vec::new();
+                };
+                self.watches.remove(&id);
+                vec![result(&format!(
+                    "\"watch_id\":\"{id}\",\"canceled\":true,\"compact_revision\":\"{revision}\""
+                ))]
             }
             0..=11 => {
                 let lagging: Vec<i64> = self
@@ -182,7 +199,11 @@ fn result(fields: &str) -> String {
     format!("{{\"result\":{{{fields}}}}}\n")
 }
 
-fn unary(request: &str, choice: u8) -> Vec<u8> {
+fn unary(request: &str, revision: i64, choice: u8) -> Vec<u8> {
+    let read = format!(
+        "{{\"header\":{{\"revision\":\"{revision}\"}},\"kvs\":[{}],\"count\":\"1\"}}",
+        kv(&format!("k@{revision}"))
+    );
     let body = if request.starts_with("GET /version") {
         r#"{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}"#
     } else if request.contains("/auth/authenticate") {
@@ -206,6 +227,8 @@ fn unary(request: &str, choice: u8) -> Vec<u8> {
     } else if choice % 16 == 9 {
         let refused = r#"{"error":"etcdserver: invalid auth token","code":16}"#;
         return answer(401, refused).into_bytes();
+    } else if request.starts_with("POST /v3/kv/range") {
+        read.as_str()
     } else {
         r#"{"header":{"revision":"9"}}"#
     };

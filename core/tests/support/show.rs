@@ -6,6 +6,7 @@ use etcd_core::EventKind;
 use etcd_core::LeaseEvent;
 use etcd_core::LeaseState;
 use etcd_core::Response;
+use etcd_core::Resynced;
 use etcd_core::StreamEvent;
 use etcd_core::WatchEvent;
 
@@ -64,6 +65,22 @@ pub fn watch(event: &WatchEvent) -> String {
         WatchEvent::Resumed { from, endpoint } => {
             format!("resumed from {from} at {}", endpoint.host())
         }
+        WatchEvent::ResyncBegin {
+            compact_revision,
+            lost_from,
+            lost_to,
+        } => format!("lost {lost_from} to {lost_to}, compacted at {compact_revision}"),
+        WatchEvent::Resynced(batch) => {
+            let found = batch.found.iter().map(|found| match found {
+                Resynced::Found(kv) => format!("{}@{}", text(&kv.key), kv.mod_revision),
+                Resynced::Gone { key, mod_revision } => format!("-{}@{mod_revision}", text(key)),
+                other => format!("{other:?}"),
+            });
+            let found: Vec<_> = found.collect();
+            format!("found at {}: {}", batch.revision, found.join(" "))
+        }
+        WatchEvent::ResyncEnd { revision } => format!("all found at {revision}"),
+        WatchEvent::Lagging { certified, server } => format!("lags at {certified} of {server}"),
         WatchEvent::NoLeader { endpoint } => format!("no leader at {}", endpoint.host()),
         WatchEvent::End(end) => format!("end: {end}"),
         other => format!("{other:?}"),

@@ -154,11 +154,18 @@ impl Stream for Watcher {
             let Poll::Ready(event) = watcher.poll_event(cx) else {
                 return Poll::Pending;
             };
-            return Poll::Ready(match event {
-                Some(WatchEvent::Batch(batch)) => Some(Ok(batch)),
-                Some(WatchEvent::End(WatchEnd::Canceled | WatchEnd::Shutdown)) | None => None,
-                Some(WatchEvent::End(end)) => Some(Err(end)),
-                Some(_) => continue,
+            let Some(event) = event else {
+                return Poll::Ready(None);
+            };
+            return Poll::Ready(match event.into_changes() {
+                Some(Err(WatchEnd::Canceled | WatchEnd::Shutdown)) => None,
+                Some(item) => {
+                    if item.is_err() && !watcher.ended {
+                        watcher.cancel();
+                    }
+                    Some(item)
+                }
+                None => continue,
             });
         }
     }

@@ -1,6 +1,10 @@
 //! Watches on a server that stays: what they tell, and how they end.
 
+use std::time::Duration;
+use std::time::Instant;
+
 use etcd_core::Compact;
+use etcd_core::Config;
 use etcd_core::DeleteRange;
 use etcd_core::EventKind;
 use etcd_core::Put;
@@ -8,6 +12,7 @@ use etcd_core::Range;
 use etcd_core::Txn;
 use etcd_core::TxnOp;
 use etcd_core::Watch;
+use etcd_core::WatchCarrier;
 use etcd_core::WatchEnd;
 use etcd_core::WatchEvent;
 use etcd_core::WatchFilter;
@@ -20,6 +25,7 @@ use super::changes;
 use super::end;
 use super::nothing;
 use super::wait_until;
+use crate::Proxy;
 use crate::driver::Driver;
 use crate::driver::Watching;
 
@@ -222,6 +228,44 @@ pub fn cancel_ends_one_watch_once<D: Driver>(stage: &mut Stage) {
     assert_eq!(changes(&batch(&mut stays)), [("k", Some("1"))]);
     assert_eq!(changes(&batch(&mut stays)), [("k", Some("2"))]);
     assert_eq!(stage.truth(Range::key("k")).kvs[0].value, "2");
+}
+
+/// Behind a proxy that sends requests on only once they have ended, each watch has one of its own, after 2 s
+/// of silence or from the start; nothing is lost, also where connections are.
+pub fn a_proxy_that_buffers_requests_is_no_obstacle<D: Driver>(stage: &mut Stage) {
+    let proxy = Proxy::buffering(stage.server.client_port()).must();
+    let writer: D = stage.client();
+    for carrier in [WatchCarrier::Shared, WatchCarrier::Single] {
+        let mut config = Config::new([proxy.endpoint()]).must();
+        config.watch_carrier = carrier;
+        let client = D::with_config(config);
+        let before = writer.put("b/0", "v").must().header.revision;
+        let from = Watch::prefix("b/").with_start_revision(before);
+        let began = Instant::now();
+        let mut watch = client.watch(from).must();
+        let waited = began.elapsed() > Duration::from_secs(2);
+        assert_eq!(waited, carrier == WatchCarrier::Shared);
+        let mut other = client.watch("b/1").must();
+        writer.put("b/1", "v").must();
+        assert_eq!(changes(&batch(&mut watch)), [("b/0", Some("v"))]);
+        assert_eq!(changes(&batch(&mut watch)), [("b/1", Some("v"))]);
+        assert_eq!(changes(&batch(&mut other)), [("b/1", Some("v"))]);
+        watch.request_progress();
+        let told = watch.next_within(PATIENCE);
+        let certain = WatchEvent::Progress {
+            revision: before + 1,
+        };
+        assert_eq!(told, Ok(Some(certain)));
+
+        proxy.drop_connections();
+        writer.put("b/2", "v").must();
+        assert_eq!(changes(&batch(&mut watch)), [("b/2", Some("v"))]);
+        assert_eq!(client.get("b/2").must().kvs[0].value, "v");
+        other.cancel();
+        wait_until("the server has one watch", || stage.watches() == 1);
+        drop(watch);
+        wait_until("the server has no watch", || stage.watches() == 0);
+    }
 }
 
 /// Dropping a watch ends it on the server too, at once and not with the connection.

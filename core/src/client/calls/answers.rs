@@ -142,7 +142,12 @@ impl Client {
         });
         let result = match (result, carried) {
             (Ok(response), Some((at, _))) => match self.doubt(now, id, at, &response) {
-                None => Ok(response),
+                None => {
+                    if let Some(header) = response.header() {
+                        self.revision_shown(now, at, header.revision);
+                    }
+                    Ok(response)
+                }
                 Some(cause) if self.call_doubted(now, id, conn_id, &cause) => return,
                 Some(cause) => {
                     let call = self.calls.table.get(&id);

@@ -55,6 +55,7 @@ use crate::id::CallId;
 use crate::id::ConnId;
 use crate::id::EndpointIndex;
 use crate::id::KeepAliveId;
+use crate::id::WatchId;
 use crate::time::Instant;
 use crate::wire::CancelStep;
 use crate::wire::StreamId;
@@ -279,6 +280,18 @@ impl Client {
         }
     }
 
+    /// Puts the call for a page of a watch's range in line.
+    pub(super) fn call_for_page(&mut self, now: Instant, watch: WatchId, range: &Range) -> CallId {
+        let id = self.next_call_id();
+        let deadline = now + self.config.read_timeout;
+        let pending = Pending {
+            owner: Owner::Resync(watch),
+            ..Pending::new(Encoded::new(range), Class::Read, Lane::Calls, deadline)
+        };
+        self.add_call(id, pending);
+        id
+    }
+
     fn add_call(&mut self, id: CallId, pending: Pending) {
         #[cfg(feature = "planted")]
         let pending = self.plant_deadline(pending);
@@ -288,7 +301,7 @@ impl Client {
         let queue = self.calls.queues.entry(pending.lane).or_default();
         queue.push_back(id);
         self.calls.waits += usize::from(pending.lane.is_waits());
-        self.calls.kept += usize::from(matches!(pending.owner, Owner::Lease(_)));
+        self.calls.kept += usize::from(pending.owner.is_kept());
         self.calls.table.insert(id, pending);
     }
 
@@ -357,15 +370,16 @@ impl Client {
             }
             self.auth.parked.remove(&id);
         }
+        self.calls.kept -= usize::from(call.owner.is_kept());
         match call.owner {
             Owner::User => self.tell_answer(id, result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
             Owner::Probe(at) => self.endpoints.handle_probed(at),
             Owner::Lease(kept) => {
-                self.calls.kept -= 1;
                 self.leases.handle_answer(kept, id, call.sent_at, result);
             }
+            Owner::Resync(watch) => self.watches.resyncs.handle_answer(watch, id, result),
         }
     }
 

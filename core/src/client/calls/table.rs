@@ -16,6 +16,7 @@ use crate::id::CallId;
 use crate::id::ConnId;
 use crate::id::EndpointIndex;
 use crate::id::KeepAliveId;
+use crate::id::WatchId;
 use crate::time::Instant;
 use crate::wire::gateway::Encoded;
 
@@ -31,7 +32,7 @@ pub(in crate::client) struct Calls {
     pub(super) idle_waits: Vec<ConnId>,
     /// How many of the table are on lanes of waits.
     pub(super) waits: usize,
-    /// How many of the table are for leases that are kept alive.
+    /// How many of the table are for leases that are kept alive, or for watches.
     pub(super) kept: usize,
 }
 
@@ -95,6 +96,15 @@ pub(super) enum Owner {
     Probe(EndpointIndex),
     /// A lease that is kept alive.
     Lease(KeepAliveId),
+    /// A watch that reads its range after a compaction.
+    Resync(WatchId),
+}
+
+impl Owner {
+    /// Whether its calls do not count against the limit of calls.
+    pub(super) const fn is_kept(self) -> bool {
+        matches!(self, Self::Lease(_) | Self::Resync(_))
+    }
 }
 
 impl Pending {

@@ -14,6 +14,8 @@ use super::Phase;
 use super::watch_of;
 use crate::client::Client;
 use crate::client::timer::Timer;
+use crate::conn::Conn;
+use crate::error::CloseReason;
 use crate::id::ConnId;
 use crate::id::WatchId;
 use crate::wire::CancelStep;
@@ -94,7 +96,7 @@ impl Client {
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
-        if watcher.phase != Phase::Aside || watcher.full {
+        if !watcher.waits_for_room() || watcher.full {
             return;
         }
         if self.watches.back.is_empty() {
@@ -106,13 +108,30 @@ impl Client {
 
     /// Watches whose users have read enough are to be placed.
     pub(in crate::client) fn watches_are_back(&mut self) {
+        self.make_room_for_shared();
         for watch in core::mem::take(&mut self.watches.back) {
+            self.resync_has_room(watch);
             // It may have been canceled.
             let found = self.watches.table.get_mut(&watch);
             if let Some(watcher) = found.filter(|watcher| watcher.phase == Phase::Aside) {
                 watcher.phase = Phase::Waiting;
                 self.watches.waiting.push_back(watch);
             }
+        }
+    }
+
+    /// Watches that do not share connections may have left none to others. Once sharing is to be tried again
+    /// one of them makes way for that.
+    fn make_room_for_shared(&mut self) {
+        if self.watches.waiting.is_empty() || !self.is_crowded() {
+            return;
+        }
+        let now = self.now;
+        let makes_way =
+            |conn: &Conn| conn.wire.is_one_watch() && !self.watches_go_singly(now, conn.endpoint);
+        let found = self.conns.iter().find(|(_, conn)| makes_way(conn));
+        if let Some(id) = found.map(|(id, _)| *id) {
+            self.conn_lost(now, id, CloseReason::Idle);
         }
     }
 

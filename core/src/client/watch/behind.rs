@@ -20,7 +20,7 @@ use crate::wire::CancelStep;
 use crate::wire::StreamId;
 
 /// For so long servers that are behind may lag, before that is the end of the watch.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Client {
     /// Whether a server that confirmed a watch at `revision` is behind what the watch saw. Then it was left.

@@ -6,11 +6,13 @@
 
 use super::Overflow;
 use super::Watcher;
+use super::passed;
 use crate::api::KvEvent;
 use crate::api::ResponseHeader;
 use crate::client::Client;
 use crate::client::output::Output;
 use crate::client::output::WatchEnd;
+use crate::error::Limit;
 use crate::id::WatchId;
 use crate::time::Instant;
 
@@ -39,6 +41,11 @@ impl Client {
         self.watches.queued_bytes = self.watches.queued_bytes + held - before;
         let squeezed = self.watches.queued_bytes > limits.all_watch_buffers_bytes;
         self.watches.squeezed |= squeezed;
+        let known = limits.known_keys_bytes;
+        if watcher.known_bytes() > known {
+            self.leave_watch_conn(now, watch);
+            return self.end_watch(watch, passed(Limit::KnownKeys(known)));
+        }
         let limit = limits.watch_buffer_bytes;
         #[cfg(feature = "planted")]
         let limit = match self.config.planted {

@@ -4,6 +4,7 @@
 //! Which of these last, so that asking again would not help, is said here (rules W-14 to W-19). Where a
 //! watch goes on from is said by its position alone.
 
+use super::Compaction;
 use super::NoLeader;
 use super::Phase;
 use super::passed;
@@ -40,6 +41,14 @@ impl Client {
             // It may have confirmed; we are the ones who do not read.
             return self.arm_created(now, id);
         }
+        let (at, is_single) = (conn.endpoint, conn.wire.is_one_watch());
+        if is_single {
+            self.watches.carriers.handle_other(at);
+        } else if !conn.wire.is_answered() {
+            let until = self.watches.carriers.handle_silence(now, at);
+            // Watches for which there are not enough connections go on then.
+            self.timers.arm(until, Timer::WatchesBack);
+        }
         self.conn_lost(now, id, CloseReason::NotCreated);
     }
 
@@ -60,6 +69,10 @@ impl Client {
             .get(&lane)
             .and_then(|gate| gate.last_error.clone());
         let applied = Applied::No;
+        let last_error = watcher
+            .resync
+            .as_ref()
+            .and_then(|resync| resync.last_error());
         let error = match (
             watcher.conn().and_then(|conn| self.conns.get(&conn)),
             refused,
@@ -77,6 +90,13 @@ impl Client {
                 applied,
             },
             (None, None) if self.is_crowded() => self.no_room(applied),
+            _ if watcher.phase == Phase::Resyncing => match last_error {
+                Some(error) => error.clone(),
+                None => Error::Timeout {
+                    phase: WaitedFor::Answer,
+                    applied,
+                },
+            },
             (_, None) => Error::Timeout {
                 phase: WaitedFor::Connect,
                 applied,
@@ -107,10 +127,19 @@ impl Client {
             return self.wait_again(watch);
         };
         let is_doubtful = self.doubts_compaction(watch, &why);
+        let options = self
+            .watches
+            .table
+            .get(&watch)
+            .map(|watcher| &watcher.options);
+        let resyncs = options.is_some_and(|options| options.compaction != Compaction::Fail);
         match why {
             Ended::Compacted { .. } if is_doubtful => {
                 self.wait_again(watch);
                 self.watch_was_dropped(now, live_since);
+            }
+            Ended::Compacted { compact_revision } if resyncs => {
+                self.begin_resync(now, watch, compact_revision);
             }
             Ended::Compacted { compact_revision } => {
                 self.end_watch(
@@ -196,8 +225,6 @@ impl Client {
             watcher.losses = 0;
             watcher.lost_since = None;
         }
-        watcher.losses = watcher.losses.saturating_add(1);
-        let since = *watcher.lost_since.get_or_insert(now);
         let options = &watcher.options;
         if let CloseReason::Status(status) = reason {
             if status.known() == Some(Known::NoLeader) {
@@ -208,16 +235,32 @@ impl Client {
                 self.tell_watch(watch);
             }
         }
+        let cause = match reason {
+            CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
+            reason => Cause::ConnectionLost(reason.clone()),
+        };
+        self.count_loss(now, watch, cause)
+    }
+
+    /// Counts a loss of a watch, which may be one too many (rule W-21). Of one that was never confirmed none
+    /// counts: that has its own deadline.
+    pub(super) fn count_loss(
+        &mut self,
+        now: Instant,
+        watch: WatchId,
+        cause: Cause,
+    ) -> Option<WatchEnd> {
         let watcher = self.watches.table.get_mut(&watch)?;
+        if !watcher.was_created() {
+            return None;
+        }
+        watcher.losses = watcher.losses.saturating_add(1);
+        let since = *watcher.lost_since.get_or_insert(now);
         if watcher
             .options
             .max_losses
             .is_some_and(|most| watcher.losses > most)
         {
-            let cause = match reason {
-                CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
-                reason => Cause::ConnectionLost(reason.clone()),
-            };
             let applied = Applied::No;
             return Some(WatchEnd::Failed(Error::Unavailable { cause, applied }));
         }
@@ -267,7 +310,7 @@ impl Client {
         }
     }
 
-    fn refused(&self, status: Status) -> WatchEnd {
+    pub(super) fn refused(&self, status: Status) -> WatchEnd {
         if status.known() == Some(Known::PermissionDenied) || status.code == Code::PERMISSION_DENIED
         {
             return WatchEnd::PermissionDenied(status);

@@ -5,18 +5,25 @@
 //! one is opened only when all are full. `watcher` holds one watch as its user sees it, `progress` asks
 //! servers how far they are, `buffers` bounds what is held, `losses` says what ends a watch,
 //! `aside` keeps one that is not read from holding up others, `silence` tells quiet servers from dead ones,
-//! `behind` leaves those that know less than the watch.
+//! `behind` leaves those that know less than the watch, `lag` tells of watches that hear less than they should. `resync` reads the range of one whose next revision
+//! was compacted, by `listing`, `compaction` and `resynced`. `carrier` knows where
+//! watches cannot share a connection.
 //!
 //! ```text
 //!   watch ──► Waiting ──placed──► Creating ──confirmed──► Live ──┐
 //!                ▲                    │                     │    │ canceled, compacted,
 //!                ├── connection lost ─┴─────────────────────┤    │ refused, shut down
-//!                └── read ── Aside ◄── held up its neighbours ┘  Ended ──its end polled──► gone
+//!                ├── read ── Aside ◄── held up its neighbours ┤  Ended ──its end polled──► gone
+//!                └── all told ── Resyncing ◄── compacted ─────┘
 //! ```
 
 mod aside;
 mod behind;
 mod buffers;
+mod carrier;
+mod compaction;
+mod lag;
+mod listing;
 mod losses;
 mod merged;
 mod options;
@@ -24,16 +31,25 @@ mod options;
 mod planted;
 mod position;
 mod progress;
+mod resync;
+mod resynced;
 mod silence;
 mod watcher;
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
+pub use self::carrier::WatchCarrier;
+pub use self::compaction::{Compaction, KnownKeys};
+pub use self::options::Lag;
 pub use self::options::NoLeader;
 pub use self::options::Overflow;
 pub use self::options::WatchOptions;
+pub use self::resynced::{ResyncBatch, Resynced};
 
+use self::carrier::Carriers;
+use self::lag::Lags;
+use self::resync::Resyncs;
 use self::watcher::Phase;
 use self::watcher::Watcher;
 use super::Client;
@@ -51,6 +67,7 @@ use crate::error::Error;
 use crate::error::Limit;
 use crate::error::Misuse;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::id::WatchId;
 use crate::time::Instant;
 use crate::wire::Ask;
@@ -70,6 +87,12 @@ pub(super) struct Watches {
     squeezed: bool,
     /// Those that were set aside and are to be placed by a timer.
     back: Vec<WatchId>,
+    /// Those that read their range after a compaction.
+    pub(super) resyncs: Resyncs,
+    /// Where they do not share connections.
+    carriers: Carriers,
+    /// Those that are to be told when they are behind.
+    pub(super) lags: Lags,
 }
 
 impl Client {
@@ -118,10 +141,16 @@ impl Client {
             Some(WatchEnd::Failed(Error::Misuse(Misuse::EmptyKey)))
         } else if self.watches.table.len() >= limit {
             Some(passed(Limit::Watches(limit)))
+        } else if options.known_bytes() > self.config.limits.known_keys_bytes {
+            let limit = self.config.limits.known_keys_bytes;
+            Some(passed(Limit::KnownKeys(limit)))
         } else {
             None
         };
         let deadline = now + self.config.read_timeout;
+        if options.lag.is_some() {
+            self.watches.lags.add(id);
+        }
         let watcher = Watcher::new(watch, options, deadline);
         #[cfg(feature = "planted")]
         let watcher = watcher.with_planted(self.config.planted);
@@ -284,6 +313,14 @@ impl Client {
         self.tell_transmit(conn_id);
     }
 
+    /// Whether a connection for watches to an endpoint carries only one.
+    pub(super) fn watches_go_singly(&self, now: Instant, at: EndpointIndex) -> bool {
+        match self.config.watch_carrier {
+            WatchCarrier::Shared => self.watches.carriers.is_single(now, at),
+            WatchCarrier::Single => true,
+        }
+    }
+
     /// Gives the server of an open connection time to confirm what it has not confirmed yet.
     pub(super) fn arm_created(&mut self, now: Instant, id: ConnId) {
         let Some(conn) = self.conns.get_mut(&id) else {
@@ -371,6 +408,9 @@ impl Client {
         watcher.refreshes = super::auth::Refreshes::default();
         if let Some(conn) = self.conns.get(&conn) {
             self.auth.handle_taken(conn);
+            if !conn.wire.is_one_watch() {
+                self.watches.carriers.handle_other(conn.endpoint);
+            }
         }
         if watcher.was_created() {
             if let Some(conn) = self.conns.get(&conn) {
@@ -395,6 +435,9 @@ impl Client {
         let Some(watcher) = self.watches.table.get(&watch) else {
             return;
         };
+        if watcher.phase == Phase::Resyncing {
+            return self.leave_resync(now, watch);
+        }
         let Some(conn_id) = watcher.conn() else {
             return self.watches.waiting.retain(|waiting| *waiting != watch);
         };
@@ -418,6 +461,7 @@ impl Client {
         if let Some(deadline) = watcher.open_deadline.take() {
             self.timers.disarm(deadline, Timer::WatchOpen(watch));
         }
+        self.watches.lags.remove(watch);
         watcher.end(end);
         self.tell_watch(watch);
     }
@@ -436,6 +480,8 @@ impl Client {
 
     pub(super) fn shutdown_watches(&mut self) {
         self.watches.waiting.clear();
+        self.watches.resyncs.clear();
+        self.watches.lags.clear();
         let live =
             |(id, watcher): (&WatchId, &Watcher)| (watcher.phase != Phase::Ended).then_some(*id);
         for watch in self

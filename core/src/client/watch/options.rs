@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::compaction::Compaction;
+
 /// Options of one watch, for [`Client::watch_with`](crate::Client::watch_with).
 ///
 /// ```
@@ -17,6 +19,10 @@ pub struct WatchOptions {
     pub overflow: Overflow,
     /// What happens when a member says that its cluster has no leader.
     pub no_leader: NoLeader,
+    /// What happens when what it has to deliver next was compacted.
+    pub compaction: Compaction,
+    /// When its user is told that it is behind its member (rule T-4). None, the default: never.
+    pub lag: Option<Lag>,
     /// For how long the watch, once it was confirmed, may be without a confirmed connection until it ends,
     /// losses within 10 s of each other counted together (rule W-21). None, the default: it goes on trying.
     pub resume_within: Option<Duration>,
@@ -54,6 +60,46 @@ impl WatchOptions {
         self
     }
 
+    /// Sets what happens when what the watch has to deliver next was compacted.
+    ///
+    /// ```
+    /// use etcd_core::{Compaction, KnownKeys, RangeResponse, WatchOptions};
+    ///
+    /// # let read = RangeResponse::default();
+    /// // What a read found; the watch begins behind its revision.
+    /// let known: KnownKeys = read.kvs.iter().map(|kv| (&kv.key, kv.mod_revision)).collect();
+    /// let options = WatchOptions::default().with_compaction(Compaction::Difference(known));
+    /// assert_ne!(options, WatchOptions::default());
+    /// ```
+    #[must_use]
+    pub fn with_compaction(mut self, compaction: Compaction) -> Self {
+        self.compaction = compaction;
+        self
+    }
+
+    /// Has [`WatchEvent::Lagging`](crate::WatchEvent::Lagging) tell when the watch is behind its member.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use etcd_core::{Lag, WatchOptions};
+    ///
+    /// let options = WatchOptions::default().with_lag(Lag::new(1000, Duration::from_secs(5)));
+    /// assert!(options.lag.is_some());
+    /// ```
+    #[must_use]
+    pub const fn with_lag(mut self, lag: Lag) -> Self {
+        self.lag = Some(lag);
+        self
+    }
+
+    /// What the keys in it take in memory.
+    pub(super) const fn known_bytes(&self) -> usize {
+        match &self.compaction {
+            Compaction::Difference(known) => known.bytes(),
+            Compaction::Fail | Compaction::Snapshot => 0,
+        }
+    }
+
     /// Bounds how long the watch may be without a confirmed connection.
     ///
     /// ```
@@ -79,6 +125,48 @@ impl WatchOptions {
     pub const fn with_max_losses(mut self, losses: u32) -> Self {
         self.max_losses = Some(losses);
         self
+    }
+}
+
+/// How far a watch may be behind other answers of its member, and for how long, before its user is told
+/// (rule T-4).
+///
+/// Answers of calls show how far a member's store is. Where that is more than `revisions` beyond what the
+/// watch is known to have told everything of, the member is asked for the watch's progress. If for `time`
+/// the watch has not come that far, [`WatchEvent::Lagging`](crate::WatchEvent::Lagging) says so: `time` to
+/// twice that after the answer. Nothing else follows from it: the watch stays, at its position.
+///
+/// A member that is asked how far a watch is and does not say counts as behind. Servers before 3.4.31 and
+/// 3.5.13 sometimes do not say it of a watch that has all it wants. Before 3.4.25 and 3.5.8 their answer
+/// proves nothing, and a watch whose member gives one is not told as lagging.
+///
+/// ```
+/// use core::time::Duration;
+/// use etcd_core::Lag;
+///
+/// let lag = Lag::new(1000, Duration::from_secs(5));
+/// assert_eq!(lag.revisions, 1000);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lag {
+    /// How many revisions; 0 is any.
+    pub revisions: i64,
+    /// How long; less than 1 ms is 1 ms.
+    pub time: Duration,
+}
+
+impl Lag {
+    /// So many revisions, for so long.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// let lag = etcd_core::Lag::new(0, Duration::from_secs(1));
+    /// assert_eq!(lag.time, Duration::from_secs(1));
+    /// ```
+    #[must_use]
+    pub const fn new(revisions: i64, time: Duration) -> Self {
+        Self { revisions, time }
     }
 }
 

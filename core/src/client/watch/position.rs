@@ -1,8 +1,8 @@
 //! Where a watch stands: rules W-1 to W-9, and nothing else may move it.
 //!
 //! `next` is the revision a reconnect asks for. It never falls, and moves only by what the rules
-//! name: the request, the first confirmation of a watch from now on, whole revisions, progress. Not
-//! by timeouts, answers of other calls, or other connections (rule W-6).
+//! name: the request, the first confirmation of a watch from now on, whole revisions, progress, and a range
+//! that was read in place of what was compacted (rule W-16). Not by timeouts, answers of other calls, or other connections (rule W-6).
 
 /// The position of one watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,12 @@ impl Position {
         let forward = revision >= self.certified;
         self.certified = self.certified.max(revision);
         forward.then_some(revision)
+    }
+
+    /// The range was read at `revision`, and all of it told (rule W-16).
+    pub(super) fn handle_resync(&mut self, revision: i64) {
+        self.next = self.next.max(revision.saturating_add(1));
+        self.certified = self.certified.max(revision);
     }
 
     /// Moves the place of a reconnect, which nothing else may.

@@ -20,7 +20,8 @@ impl Client {
     /// Asks the server how far a watch is; the answer comes as `WatchEvent::Progress` once the
     /// server has sent everything up to some revision. Some servers keep silent while any watch of
     /// the same connection still catches up. On servers whose answer proves nothing (before 3.4.25
-    /// and 3.5.8), the event says what was delivered for certain (rule W-5).
+    /// and 3.5.8), and where a watch has a request of its own ([`WatchCarrier`](crate::WatchCarrier)), the
+    /// event says what was delivered for certain (rule W-5).
     ///
     /// ```
     /// # use etcd_core::{Client, Config, Instant, Watch};
@@ -45,6 +46,11 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
+        if conn.wire.is_one_watch() {
+            // Nobody can be asked: what is certain is all there is to tell.
+            let streams = conn.wire.streams();
+            return self.progress_of_all(id, streams, i64::MAX);
+        }
         match conn.server {
             ServerVersion::Asked => {}
             ServerVersion::Unknown => {

@@ -11,6 +11,9 @@
 //! member without a leader answers, but ends the connection by itself, as it is asked to by
 //! `Config::require_leader` (gateway.md 7.6).
 //!
+//! On a connection of one watch with a complete request nothing can be asked; it is replaced after a long
+//! silence, which says nothing against its server.
+//!
 //! One timer for each connection, none for each watch; bytes that come only leave a note for it.
 
 use core::time::Duration;
@@ -29,6 +32,9 @@ use crate::time::Instant;
 
 /// A timer is not armed for a shorter time, so that it cannot stay due.
 const LEAST: Duration = Duration::from_millis(1);
+
+/// After such a silence a connection on which nothing can be asked is replaced (rule T-3).
+const SINGLE_IDLE: Duration = Duration::from_secs(300);
 
 impl Client {
     /// A watch connection was opened: its silences count from now on.
@@ -71,6 +77,13 @@ impl Client {
         if core::mem::replace(&mut conn.was_full, is_full) || is_full {
             conn.is_probed = false;
             return self.arm_silence(id, now + idle);
+        }
+        if conn.wire.is_one_watch() {
+            let until = conn.last_alive + SINGLE_IDLE;
+            return match now < until {
+                true => self.arm_silence(id, until),
+                false => self.conn_lost(now, id, CloseReason::Idle),
+            };
         }
         let idle_until = conn.last_alive + idle;
         if conn.is_probed {

@@ -6,13 +6,24 @@
 
 use std::collections::VecDeque;
 
+use super::compaction::Compaction;
+use super::compaction::KnownKeys;
+use super::lag::Behind;
+use super::listing::Page;
+use super::listing::differences;
 use super::merged::Merged;
 use super::options::Overflow;
 use super::options::WatchOptions;
 use super::position::Position;
+use super::resync::Resync;
+use super::resynced::ResyncBatch;
+use super::resynced::Resynced;
+use crate::api::EventKind;
+use crate::api::KeyRange;
 use crate::api::KvEvent;
 use crate::api::ResponseHeader;
 use crate::api::Watch;
+use crate::api::WatchFilter;
 use crate::client::auth::Refreshes;
 use crate::client::endpoint::Endpoint;
 use crate::client::output::WatchBatch;
@@ -50,6 +61,8 @@ pub(super) struct Watcher {
     pub(super) behind_since: Option<Instant>,
     /// The last of them.
     pub(super) avoids: Option<EndpointIndex>,
+    /// Set while it is itself behind what its member showed (rule T-4).
+    pub(super) behind: Option<Behind>,
     /// How many new tokens were asked for because of it since it was last confirmed.
     pub(super) refreshes: Refreshes,
     /// When it was last confirmed.
@@ -59,6 +72,12 @@ pub(super) struct Watcher {
     seen: i64,
     /// The highest progress told; it never falls (guarantee G16).
     told_progress: i64,
+    /// Set while it reads its range.
+    pub(super) resync: Option<Box<Resync>>,
+    /// How often it began to read it within 10 s of the time before, and when it last did.
+    pub(super) resyncs: (u32, Instant),
+    /// The keys of its range, where only what differs is to be told after a compaction.
+    known: Option<KnownKeys>,
     queue: VecDeque<WatchEvent>,
     /// The batches that came to too much, and those since; they come behind the queue.
     merged: Option<Merged>,
@@ -81,12 +100,18 @@ pub(super) enum Phase {
     Live(ConnId),
     /// Was taken off a connection on which it held up others; waits for its user.
     Aside,
+    /// Reads its range, as what it wanted next was compacted.
+    Resyncing,
     /// Ended; stays until its user has seen the end.
     Ended,
 }
 
 impl Watcher {
-    pub(super) fn new(request: Watch, options: WatchOptions, open_deadline: Instant) -> Self {
+    pub(super) fn new(request: Watch, mut options: WatchOptions, open_deadline: Instant) -> Self {
+        let known = match &mut options.compaction {
+            Compaction::Difference(known) => Some(core::mem::take(known)),
+            Compaction::Fail | Compaction::Snapshot => None,
+        };
         Self {
             position: Position::new(request.start_revision),
             request,
@@ -102,11 +127,15 @@ impl Watcher {
             lost_since: None,
             behind_since: None,
             avoids: None,
+            behind: None,
             refreshes: Refreshes::default(),
             live_since: Instant::ZERO,
             was_created: false,
             seen: 0,
             told_progress: 0,
+            resync: None,
+            resyncs: (0, Instant::ZERO),
+            known,
             queue: VecDeque::new(),
             merged: None,
             queued_bytes: 0,
@@ -118,10 +147,14 @@ impl Watcher {
 
     /// What to ask a server for now.
     pub(super) fn request(&self) -> Watch {
-        let request = self
+        let mut request = self
             .request
             .clone()
             .with_start_revision(self.position.next());
+        if self.known.is_some() {
+            // What is known has to follow every change.
+            request.filters.clear();
+        }
         #[cfg(feature = "planted")]
         let request = self.planted_request(request);
         request
@@ -170,6 +203,10 @@ impl Watcher {
             return u64::try_from(events.len()).unwrap_or(u64::MAX);
         }
         self.seen = self.seen.max(revision);
+        let events = self.learn(events);
+        if events.is_empty() {
+            return 0;
+        }
         let batch = WatchBatch {
             header,
             revision,
@@ -193,7 +230,17 @@ impl Watcher {
             return;
         }
         let mut merged = Merged::default();
-        for event in core::mem::take(&mut self.queue) {
+        // What comes before a range that was read stays before it.
+        let is_read = |event: &WatchEvent| {
+            matches!(
+                event,
+                WatchEvent::Resynced(_) | WatchEvent::ResyncEnd { .. }
+            )
+        };
+        let stays = self.queue.iter().rposition(is_read).map_or(0, |at| at + 1);
+        let moves = self.queue.split_off(stays);
+        self.queued_bytes = self.queue.iter().map(held).sum();
+        for event in moves {
             match event {
                 WatchEvent::Batch(batch) => merged.add(batch),
                 // It would promise what comes behind it.
@@ -201,7 +248,7 @@ impl Watcher {
                 event => self.queue.push_back(event),
             }
         }
-        self.queued_bytes = merged.size();
+        self.queued_bytes += merged.size();
         self.merged = Some(merged);
     }
 
@@ -224,6 +271,71 @@ impl Watcher {
         is_new || self.planted == Some(Planted::OldAgain)
     }
 
+    /// Keeps what is known up with changes. Gives those that are to be told.
+    fn learn(&mut self, mut events: Vec<KvEvent>) -> Vec<KvEvent> {
+        let Some(known) = &mut self.known else {
+            return events;
+        };
+        for event in &events {
+            match event.kind {
+                EventKind::Put => known.insert(&event.kv.key, event.kv.mod_revision),
+                EventKind::Delete => known.remove(&event.kv.key),
+            }
+        }
+        let filters = &self.request.filters;
+        events.retain(|event| {
+            !filters.contains(match event.kind {
+                EventKind::Put => &WatchFilter::NoPut,
+                EventKind::Delete => &WatchFilter::NoDelete,
+            })
+        });
+        events
+    }
+
+    /// Its range is going to be told, as it is at `revision`.
+    pub(super) fn tell_resync(&mut self, compact_revision: i64, revision: i64) {
+        self.close_merged();
+        // One behind which nothing was told has nothing to say any more.
+        if matches!(self.queue.back(), Some(WatchEvent::ResyncBegin { .. })) {
+            self.queue.pop_back();
+        }
+        self.queue.push_back(WatchEvent::ResyncBegin {
+            compact_revision,
+            lost_from: self.position.next(),
+            lost_to: revision,
+        });
+    }
+
+    /// A page of its range came, read at `revision`.
+    pub(super) fn handle_page(&mut self, revision: i64, page: Page) {
+        let mut found = match &mut self.known {
+            Some(known) => differences(known, page),
+            None => page.kvs.into_iter().map(Resynced::Found).collect(),
+        };
+        if self.known.is_some() {
+            let filters = &self.request.filters;
+            found.retain(|one| {
+                !filters.contains(match one {
+                    Resynced::Found(_) => &WatchFilter::NoPut,
+                    Resynced::Gone { .. } => &WatchFilter::NoDelete,
+                })
+            });
+        }
+        if !found.is_empty() {
+            let batch = ResyncBatch { revision, found };
+            self.queued_bytes = self.queued_bytes.saturating_add(batch.size());
+            self.queue.push_back(WatchEvent::Resynced(batch));
+        }
+    }
+
+    /// All of its range was told, as it is at `revision`.
+    pub(super) fn end_resync(&mut self, revision: i64) {
+        self.resync = None;
+        self.seen = self.seen.max(revision);
+        self.position.handle_resync(revision);
+        self.queue.push_back(WatchEvent::ResyncEnd { revision });
+    }
+
     /// The server has sent everything up to `revision`.
     pub(super) fn handle_progress(&mut self, revision: i64) {
         if let Some(revision) = self.position.handle_progress(revision) {
@@ -236,6 +348,9 @@ impl Watcher {
     pub(super) fn handle_progress_of_all(&mut self, revision: i64, trusted: bool) {
         if trusted {
             self.position.handle_progress(revision);
+        } else {
+            // It is there, and cannot say more.
+            self.behind = None;
         }
         if core::mem::take(&mut self.wants_progress) {
             // What was delivered is true in any case (rule W-5): an old server's answer only shows
@@ -264,6 +379,16 @@ impl Watcher {
         self.queue.push_back(WatchEvent::NoLeader { endpoint });
     }
 
+    /// It is behind what its member showed.
+    pub(super) fn tell_lag(&mut self, server: i64) {
+        self.close_merged();
+        self.forget(|event| matches!(event, WatchEvent::Lagging { .. }));
+        self.queue.push_back(WatchEvent::Lagging {
+            certified: self.position.certified(),
+            server,
+        });
+    }
+
     /// It goes on over another connection.
     pub(super) fn handle_resumed(&mut self, endpoint: Endpoint) {
         #[cfg(feature = "planted")]
@@ -287,6 +412,7 @@ impl Watcher {
                 WatchEvent::Progress { .. }
                     | WatchEvent::Resumed { .. }
                     | WatchEvent::NoLeader { .. }
+                    | WatchEvent::Lagging { .. }
             )
         });
         if let Some(back) = since_batch.into_iter().position(is_same) {
@@ -298,6 +424,8 @@ impl Watcher {
     pub(super) fn end(&mut self, end: WatchEnd) {
         self.close_merged();
         self.phase = Phase::Ended;
+        self.resync = None;
+        self.known = None;
         self.queue.push_back(WatchEvent::End(end));
     }
 
@@ -328,8 +456,7 @@ impl Watcher {
         }
         let event = self.queue.pop_front();
         match &event {
-            Some(WatchEvent::Batch(batch)) => self.queued_bytes -= size(batch),
-            Some(_) => {}
+            Some(event) => self.queued_bytes -= held(event),
             None => self.told = false,
         }
         event
@@ -340,6 +467,20 @@ impl Watcher {
         let tell = !self.told && (!self.queue.is_empty() || self.merged.is_some());
         self.told |= tell;
         tell
+    }
+
+    pub(super) const fn range(&self) -> &KeyRange {
+        &self.request.range
+    }
+
+    /// Whether the values of what is found are told, where its range is read.
+    pub(super) fn wants_found(&self) -> bool {
+        self.known.is_none() || !self.request.filters.contains(&WatchFilter::NoPut)
+    }
+
+    /// What the keys that are known of its range take in memory.
+    pub(super) fn known_bytes(&self) -> usize {
+        self.known.as_ref().map_or(0, KnownKeys::bytes)
     }
 
     /// The highest revision its user was, or will be, told of.
@@ -367,8 +508,17 @@ impl Watcher {
     pub(super) const fn conn(&self) -> Option<ConnId> {
         match self.phase {
             Phase::Creating(conn) | Phase::Live(conn) => Some(conn),
-            Phase::Waiting | Phase::Aside | Phase::Ended => None,
+            Phase::Waiting | Phase::Aside | Phase::Resyncing | Phase::Ended => None,
         }
+    }
+}
+
+/// What an event in the queue counts for.
+fn held(event: &WatchEvent) -> usize {
+    match event {
+        WatchEvent::Batch(batch) => size(batch),
+        WatchEvent::Resynced(batch) => batch.size(),
+        _ => 0,
     }
 }
 
