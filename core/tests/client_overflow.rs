@@ -85,8 +85,28 @@ fn w12_progress_and_the_end_come_behind_what_was_coalesced() {
     let told = world.run("read 1").join("\n");
     assert_eq!(
         told,
-        "watch 1: created at 10\nwatch 1: coalesced 30 +a\nwatch 1: progress 40\nwatch 1: 41 +a\n\
+        "watch 1: created at 10\nwatch 1: coalesced 41 +a\nwatch 1: progress 41\n\
          watch 1: end: revision 42 was compacted, the oldest one kept is 50"
+    );
+}
+
+/// Found by random world 323: it was told first, as if what came before had been delivered.
+#[test]
+fn w12_that_a_watch_resumed_comes_behind_what_was_coalesced() {
+    let many: String = (12..32).map(|revision| format!(" a@{revision}")).collect();
+    let mut world = World::after(
+        "client a buffer=2000\nhold 1\nwatch a overflow=coalesce\nopen 1\ncreated 1 id=1 rev=10",
+    );
+    world.run("events 1 id=1 rev=11 b@11");
+    world.run("reset 1");
+    world.run("wait 1s");
+    world.run("open 2");
+    world.run("created 2 id=1 rev=31");
+    world.run(&format!("events 2 id=1 rev=31{many}"));
+    let told = world.run("read 1").join("\n");
+    assert_eq!(
+        told,
+        "watch 1: created at 10\nwatch 1: coalesced 31 +b +a\nwatch 1: resumed from 32 at a"
     );
 }
 

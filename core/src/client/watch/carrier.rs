@@ -32,7 +32,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 pub enum WatchCarrier {
     /// Up to `Config::max_watches_per_connection` share a connection, in a request whose body stays open.
     /// Where that is not answered in time, since a proxy waits for the end of the body, the endpoint gets
-    /// watches as `Single` has them for a while.
+    /// watches one by one for a while, as `Single` has them, but that a connection is replaced once nothing
+    /// came on it for `Config::watch_idle_timeout` and `Config::watch_probe_timeout` together.
     #[default]
     Shared,
     /// Each watch has a connection of its own, with a complete request: for proxies that are known to

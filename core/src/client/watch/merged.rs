@@ -3,12 +3,14 @@
 //! A change takes the place of the one before it, so that taking one in costs the same however many there
 //! were. What it may hold is said by whoever holds it.
 
+use core::mem::discriminant;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use crate::api::KvEvent;
 use crate::client::output::WatchBatch;
+use crate::client::output::WatchEvent;
 
 /// What several batches come to.
 #[derive(Debug, Default)]
@@ -17,6 +19,8 @@ pub(super) struct Merged {
     newest: WatchBatch,
     by_key: BTreeMap<Bytes, KvEvent>,
     size: usize,
+    /// What else is told behind them: of each kind the last.
+    news: Vec<WatchEvent>,
 }
 
 impl Merged {
@@ -31,19 +35,27 @@ impl Merged {
         self.newest = batch;
     }
 
+    /// Takes something in that is told behind the changes, in place of one of its kind.
+    pub(super) fn say(&mut self, event: WatchEvent) {
+        let kind = discriminant(&event);
+        self.news.retain(|held| discriminant(held) != kind);
+        self.news.push(event);
+    }
+
     /// What it takes in memory, roughly.
     pub(super) const fn size(&self) -> usize {
         self.size
     }
 
-    /// All of it as one batch, in the order of revisions.
-    pub(super) fn into_batch(self) -> WatchBatch {
+    /// All changes as one batch, in the order of revisions, and what is told behind them.
+    pub(super) fn into_batch(self) -> (WatchBatch, Vec<WatchEvent>) {
         let mut events: Vec<_> = self.by_key.into_values().collect();
         events.sort_by_key(|event| event.kv.mod_revision);
-        WatchBatch {
+        let batch = WatchBatch {
             events,
             coalesced: true,
             ..self.newest
-        }
+        };
+        (batch, self.news)
     }
 }

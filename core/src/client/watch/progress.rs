@@ -49,7 +49,7 @@ impl Client {
         if conn.wire.is_one_watch() {
             // Nobody can be asked: what is certain is all there is to tell.
             let streams = conn.wire.streams();
-            return self.progress_of_all(id, streams, i64::MAX);
+            return self.tell_progress_of(id, streams, None, false);
         }
         match conn.server {
             ServerVersion::Asked => {}
@@ -90,10 +90,22 @@ impl Client {
         #[cfg(feature = "planted")]
         let trusted =
             trusted || self.config.planted == Some(crate::planted::Planted::BelieveOldProgress);
+        self.tell_progress_of(id, streams, Some(revision), trusted);
+    }
+
+    /// Tells how far watches are by what a server said, or by what each saw for itself.
+    fn tell_progress_of(
+        &mut self,
+        id: ConnId,
+        streams: Vec<StreamId>,
+        revision: Option<i64>,
+        trusted: bool,
+    ) {
         for stream in streams {
             let watch = watch_of(stream);
             if let Some(watcher) = self.watches.table.get_mut(&watch) {
                 if watcher.phase == Phase::Live(id) {
+                    let revision = revision.unwrap_or(watcher.seen());
                     watcher.handle_progress_of_all(revision, trusted);
                     self.tell_watch(watch);
                 }

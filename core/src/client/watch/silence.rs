@@ -19,6 +19,7 @@
 use core::time::Duration;
 
 use super::Phase;
+use super::WatchCarrier;
 use super::watch_of;
 use crate::api::Watch;
 use crate::api::WatchFilter;
@@ -33,7 +34,8 @@ use crate::time::Instant;
 /// A timer is not armed for a shorter time, so that it cannot stay due.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// After such a silence a connection on which nothing can be asked is replaced (rule T-3).
+/// After such a silence a connection is replaced on which nothing can be asked, as the user wants it (rule
+/// T-3).
 const SINGLE_IDLE: Duration = Duration::from_secs(300);
 
 impl Client {
@@ -79,7 +81,13 @@ impl Client {
             return self.arm_silence(id, now + idle);
         }
         if conn.wire.is_one_watch() {
-            let until = conn.last_alive + SINGLE_IDLE;
+            let probe = self.config.watch_probe_timeout.max(LEAST);
+            let silence = match self.config.watch_carrier {
+                // Nobody chose that, so a server that is gone is left as soon as ever (guarantee G20).
+                WatchCarrier::Shared => idle + probe,
+                WatchCarrier::Single => idle.max(SINGLE_IDLE),
+            };
+            let until = conn.last_alive + silence;
             return match now < until {
                 true => self.arm_silence(id, until),
                 false => self.conn_lost(now, id, CloseReason::Idle),

@@ -4,6 +4,7 @@
 //! reading the connection while that is too much. What is queued stays in order, and after the end
 //! nothing is queued any more.
 
+use core::mem::discriminant;
 use std::collections::VecDeque;
 
 use super::compaction::Compaction;
@@ -243,9 +244,8 @@ impl Watcher {
         for event in moves {
             match event {
                 WatchEvent::Batch(batch) => merged.add(batch),
-                // It would promise what comes behind it.
-                WatchEvent::Progress { .. } => {}
-                event => self.queue.push_back(event),
+                event @ WatchEvent::Created { .. } => self.queue.push_back(event),
+                event => merged.say(event),
             }
         }
         self.queued_bytes += merged.size();
@@ -254,10 +254,36 @@ impl Watcher {
 
     /// What comes behind the merged changes is to be queued: they become a batch.
     fn close_merged(&mut self) {
-        if let Some(merged) = self.merged.take() {
-            let batch = merged.into_batch();
-            self.queue.push_back(WatchEvent::Batch(batch));
+        let Some(merged) = self.merged.take() else {
+            return;
+        };
+        let (batch, news) = merged.into_batch();
+        let merged_to = batch.revision;
+        self.queue.push_back(WatchEvent::Batch(batch));
+        // What they tell is true of where the watch has come by now.
+        self.queue.extend(news.into_iter().map(|event| match event {
+            WatchEvent::Progress { .. } => {
+                self.told_progress = self.told_progress.max(merged_to);
+                WatchEvent::Progress {
+                    revision: self.told_progress,
+                }
+            }
+            WatchEvent::Resumed { endpoint, .. } => WatchEvent::Resumed {
+                from: self.position.next(),
+                endpoint,
+            },
+            event => event,
+        }));
+    }
+
+    /// Tells something of which the last says it all: behind what is held, or what is merged.
+    fn tell_last(&mut self, event: WatchEvent) {
+        if let Some(merged) = &mut self.merged {
+            return merged.say(event);
         }
+        let kind = discriminant(&event);
+        self.forget(|held| discriminant(held) == kind);
+        self.queue.push_back(event);
     }
 
     #[cfg(feature = "planted")]
@@ -360,30 +386,24 @@ impl Watcher {
     }
 
     fn tell_progress(&mut self, revision: i64) {
-        self.close_merged();
         self.told_progress = self.told_progress.max(revision);
         #[cfg(feature = "planted")]
         if self.planted == Some(crate::planted::Planted::ProgressOvertakes) {
             return self.queue.push_front(WatchEvent::Progress { revision });
         }
-        self.forget(|event| matches!(event, WatchEvent::Progress { .. }));
-        self.queue.push_back(WatchEvent::Progress {
+        self.tell_last(WatchEvent::Progress {
             revision: self.told_progress,
         });
     }
 
     /// A member it was on has no leader.
     pub(super) fn handle_no_leader(&mut self, endpoint: Endpoint) {
-        self.close_merged();
-        self.forget(|event| matches!(event, WatchEvent::NoLeader { .. }));
-        self.queue.push_back(WatchEvent::NoLeader { endpoint });
+        self.tell_last(WatchEvent::NoLeader { endpoint });
     }
 
     /// It is behind what its member showed.
     pub(super) fn tell_lag(&mut self, server: i64) {
-        self.close_merged();
-        self.forget(|event| matches!(event, WatchEvent::Lagging { .. }));
-        self.queue.push_back(WatchEvent::Lagging {
+        self.tell_last(WatchEvent::Lagging {
             certified: self.position.certified(),
             server,
         });
@@ -395,9 +415,7 @@ impl Watcher {
         if self.planted == Some(crate::planted::Planted::CreatedAgain) {
             self.handle_created(self.position.certified());
         }
-        self.close_merged();
-        self.forget(|event| matches!(event, WatchEvent::Resumed { .. }));
-        self.queue.push_back(WatchEvent::Resumed {
+        self.tell_last(WatchEvent::Resumed {
             from: self.position.next(),
             endpoint,
         });
