@@ -11,14 +11,15 @@
 //! member without a leader answers, but ends the connection by itself, as it is asked to by
 //! `Config::require_leader` (gateway.md 7.6).
 //!
-//! On a connection of one watch with a complete request nothing can be asked; it is replaced after a long
-//! silence, which says nothing against its server.
+//! On a connection of one watch with a complete request nothing can be asked; it is replaced after a
+//! silence, which says nothing against its server and is no loss of the watch's.
 //!
 //! One timer for each connection, none for each watch; bytes that come only leave a note for it.
 
 use core::time::Duration;
 
 use super::Phase;
+use super::WatchCarrier;
 use super::watch_of;
 use crate::api::Watch;
 use crate::api::WatchFilter;
@@ -28,6 +29,7 @@ use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::error::CloseReason;
 use crate::id::ConnId;
+use crate::id::EndpointIndex;
 use crate::time::Instant;
 
 /// A timer is not armed for a shorter time, so that it cannot stay due.
@@ -75,7 +77,8 @@ impl Client {
             return self.arm_silence(id, now + idle);
         }
         if conn.wire.is_one_watch() {
-            let until = conn.last_alive + SINGLE_IDLE;
+            let (at, last_alive) = (conn.endpoint, conn.last_alive);
+            let until = last_alive + self.idle_of_single(at);
             return match now < until {
                 true => self.arm_silence(id, until),
                 false => self.conn_lost(now, id, CloseReason::Idle),
@@ -100,6 +103,19 @@ impl Client {
             }
             // Nothing is watched yet: the server owes a confirmation, which has its own time.
             None => self.arm_silence(id, now + idle),
+        }
+    }
+
+    /// How long a connection of one watch may be silent. Long, where it is certain that nothing else works;
+    /// what only seems so has to be found wrong in time.
+    fn idle_of_single(&self, at: EndpointIndex) -> Duration {
+        let is_chosen = self.config.watch_carrier == WatchCarrier::Single;
+        match is_chosen || self.watches.carriers.is_proven(at) {
+            true => SINGLE_IDLE,
+            false => {
+                let probe = self.config.watch_probe_timeout;
+                self.config.watch_idle_timeout.saturating_add(probe)
+            }
         }
     }
 
