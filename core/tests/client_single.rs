@@ -237,6 +237,23 @@ fn w5_progress_of_a_single_watch_is_what_is_certain() {
 }
 
 #[test]
+fn g16_progress_of_a_single_watch_of_the_future_is_not_there_yet() {
+    check(
+        r#"
+        > client a carrier=single
+        > watch k from=50
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"start_revision":"50","watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > ask 1
+        watch 1: progress 10
+        "#,
+    );
+}
+
+#[test]
 fn g12_a_single_watch_goes_on_where_it_was() {
     check(
         r#"

@@ -5,6 +5,7 @@
 //! server's version, and an old server's answer moves no position.
 
 use super::Phase;
+use super::Watcher;
 use super::watch_of;
 use crate::api::Response;
 use crate::client::Client;
@@ -49,7 +50,11 @@ impl Client {
         if conn.wire.is_one_watch() {
             // Nobody can be asked: what is certain is all there is to tell.
             let streams = conn.wire.streams();
-            return self.progress_of_all(id, streams, i64::MAX);
+            let watch = streams.first().copied().map(watch_of);
+            let watcher = watch.and_then(|watch| self.watches.table.get(&watch));
+            // Of a watch that begins in the future more is certain than there is.
+            let there_is = watcher.map_or(0, Watcher::seen);
+            return self.progress_of_all(id, streams, there_is);
         }
         match conn.server {
             ServerVersion::Asked => {}
