@@ -288,8 +288,7 @@ fn a_watch_that_no_server_confirms_in_time_ends() {
         at 2.025436596s
         connect 2 to a
         > open 2
-        send 2: POST /v3/watch (open, with a leader)
-        send 2: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        send 2: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
         > wait 60s
         at 3s
         close 2

@@ -237,6 +237,23 @@ fn w5_progress_of_a_single_watch_is_what_is_certain() {
 }
 
 #[test]
+fn g16_progress_of_a_single_watch_of_the_future_is_not_there_yet() {
+    check(
+        r#"
+        > client a carrier=single
+        > watch k from=50
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"start_revision":"50","watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > ask 1
+        watch 1: progress 10
+        "#,
+    );
+}
+
+#[test]
 fn g12_a_single_watch_goes_on_where_it_was() {
     check(
         r#"
@@ -294,6 +311,41 @@ fn t3_a_single_watch_on_which_nothing_comes_is_asked_for_again() {
         send 2: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"start_revision":"13","watch_id":"1"}}
         > created 2 id=1 rev=12
         watch 1: resumed from 13 at a
+        "#,
+    );
+}
+
+#[test]
+fn g20_a_server_that_was_only_frozen_is_noticed_in_time_the_next_time() {
+    check(
+        r#"
+        > client a b watch_idle=5s
+        > watch k losses=0
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > wait 2s
+        at 2s
+        close 1
+        connect 2 to b
+        > refuse 2
+        close 2
+        > wait 100ms
+        at 2.024414737s
+        connect 3 to a
+        > open 3
+        send 3: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 3 id=1 rev=10
+        watch 1: created at 10
+        > wait 7s
+        at 9.1s
+        close 3
+        connect 4 to a
+        > open 4
+        send 4: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        > created 4 id=1 rev=10
+        watch 1: resumed from 11 at a
         "#,
     );
 }

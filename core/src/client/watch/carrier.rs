@@ -32,8 +32,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 pub enum WatchCarrier {
     /// Up to `Config::max_watches_per_connection` share a connection, in a request whose body stays open.
     /// Where that is not answered in time, since a proxy waits for the end of the body, the endpoint gets
-    /// watches one by one for a while, as `Single` has them, but that a connection is replaced once nothing
-    /// came on it for `Config::watch_idle_timeout` and `Config::watch_probe_timeout` together.
+    /// watches as `Single` has them for a while.
     #[default]
     Shared,
     /// Each watch has a connection of its own, with a complete request: for proxies that are known to
@@ -43,7 +42,9 @@ pub enum WatchCarrier {
     /// * progress that is asked for is what was delivered for certain, as no server is asked, and no watch
     ///   is told as lagging;
     /// * a server cannot be asked whether it is there: a connection on which nothing came for 5 min (rule
-    ///   T-3) is replaced, and until then a frozen server is not noticed;
+    ///   T-3) is replaced, and until then a frozen server is not noticed. Where the client found a proxy by
+    ///   itself it takes less time until it is sure of it: `Config::watch_idle_timeout` and
+    ///   `Config::watch_probe_timeout`;
     /// * there are at most as many watches as `Limits::connections` has room for; further ones wait.
     Single,
 }
@@ -67,6 +68,12 @@ impl Carriers {
     pub(super) fn is_single(&self, now: Instant, at: EndpointIndex) -> bool {
         let kept_back = self.kept_back.get(&at);
         kept_back.is_some_and(|kept_back| now < kept_back.until)
+    }
+
+    /// Whether shared requests there were not answered twice, with some time in between.
+    pub(super) fn is_proven(&self, at: EndpointIndex) -> bool {
+        let kept_back = self.kept_back.get(&at);
+        kept_back.is_some_and(|kept_back| kept_back.wait > FIRST)
     }
 
     /// A shared request was not answered by a byte. Gives when the next one is tried.
@@ -104,6 +111,7 @@ mod tests {
             assert_eq!(carriers.handle_silence(now, at), until);
             assert!(carriers.is_single(now, at) && !carriers.is_single(until, at));
             assert!(!carriers.is_single(now, EndpointIndex(1)));
+            assert_eq!(carriers.is_proven(at), !waits.is_empty());
             waits.push((until - now).as_secs());
             now = until;
         }

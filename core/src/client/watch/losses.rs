@@ -217,7 +217,8 @@ impl Client {
         reason: &CloseReason,
     ) -> Option<WatchEnd> {
         let watcher = self.watches.table.get_mut(&watch)?;
-        if !watcher.was_created() {
+        // One that was replaced by us is not lost.
+        if !watcher.was_created() || *reason == CloseReason::Idle {
             return None;
         }
         let was_live = matches!(watcher.phase, Phase::Live(_));
