@@ -17,11 +17,13 @@ use crate::failure::Failure;
 
 pub(crate) const HELP: &str = concat!(
     "\
-Usage: cargo xtask measure unary [--rounds N] [--calls N] [--etcd PATH|3.4|3.5|sim]
+Usage: cargo xtask measure unary|idle [--rounds N] [--calls N] [--etcd PATH|3.4|3.5|sim]
 
   unary         one blocking caller, get and put: etcd-std against a bare loop
                 over one TcpStream that sends the same bytes, in turn; calls per
                 second and processor time, with the design's targets
+  idle          a client with 100 watches and 10 leases and nothing to do, each
+                driver for a minute: processor time
 
   --rounds N    how often each way has its turn; else 10
   --calls N     how many calls a turn has; else 2000
@@ -33,8 +35,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let [what] = args.words() else {
         return Err(Failure::usage("measure needs to know what: measure unary"));
     };
-    if what != "unary" {
-        return Err(Failure::usage(format!("measure knows unary, not {what}")));
+    if !["unary", "idle"].contains(&what.as_str()) {
+        let text = format!("measure knows unary and idle, not {what}");
+        return Err(Failure::usage(text));
     }
     let number = |option, default: u32| match args.one(option)?.map(str::parse) {
         None => Ok(default),

@@ -5,6 +5,7 @@
 //! run on the same server, and the target of the design next to it.
 
 mod bare;
+mod idle;
 mod unary;
 
 use std::env;
@@ -21,6 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let endpoints = env::var("ETCD_ENDPOINTS").map_err(|_| "ETCD_ENDPOINTS is not set")?;
     let endpoint = endpoints.split(',').next().unwrap_or_default().trim();
     match what.as_str() {
+        "idle" => idle::measure(endpoint),
         "unary" => unary::measure(endpoint, rounds, calls),
         other => Err(format!("nothing called {other:?} is measured").into()),
     }
