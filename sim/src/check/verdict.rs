@@ -126,6 +126,8 @@ evidence! {
     resumes,
     /// Watches whose next revision was compacted.
     compactions_told,
+    /// Ranges that were begun to be read in place of compacted history.
+    resyncs,
     /// Watches canceled by their users.
     watches_canceled,
     /// Renewals answered.

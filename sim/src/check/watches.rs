@@ -12,6 +12,7 @@ use etcd_core::{
 };
 
 use super::history::{History, What};
+use super::resyncs::Reading;
 use super::timeline::Timeline;
 use super::verdict::{Evidence, Violation};
 
@@ -29,6 +30,8 @@ struct Told<'a> {
     begun: bool,
     created: bool,
     progress: i64,
+    /// Set while its range is told in place of what was compacted.
+    reading: Option<Reading>,
     canceled: bool,
     ended: bool,
 }
@@ -121,6 +124,7 @@ impl<'a> Told<'a> {
             created: false,
             options,
             progress: 0,
+            reading: None,
             canceled: false,
             ended: false,
         }
@@ -147,7 +151,39 @@ impl<'a> Told<'a> {
         if self.created == matches!(event, WatchEvent::Created { .. }) {
             return broken("G12", "it was not created first and once");
         }
+        if self.reading.is_some() && is_of_history(event) {
+            return broken("W-16", "history came while the range was told");
+        }
         match event {
+            WatchEvent::ResyncBegin {
+                compact_revision,
+                lost_from,
+                lost_to,
+            } => {
+                evidence.resyncs += 1;
+                let lost = (*lost_from, *lost_to);
+                let reading = Reading::begin(at, *compact_revision, lost, self.next, timeline)?;
+                self.reading = Some(reading);
+                self.pass("G14", *lost_from)
+            }
+            WatchEvent::Resynced(part) => match &mut self.reading {
+                Some(reading) => reading.part(part, &self.request.range, timeline),
+                None => broken("W-16", "something was found, but nothing read"),
+            },
+            WatchEvent::ResyncEnd { revision } => {
+                let Some(reading) = self.reading.take() else {
+                    return broken("W-16", "it ended, but never began");
+                };
+                self.next = reading.end(*revision)?;
+                self.place = self.due.partition_point(|due| due.revision < self.next);
+                Ok(())
+            }
+            WatchEvent::Lagging { certified, server } => {
+                if *server <= *certified || *server > timeline.revision_at(at) {
+                    return broken("T-4", format!("{certified} is not behind {server}"));
+                }
+                Ok(())
+            }
             WatchEvent::Created { revision } => {
                 self.created = true;
                 if *revision > timeline.revision_at(at) {
@@ -397,6 +433,9 @@ impl<'a> Told<'a> {
         if self.canceled {
             return Err("it was canceled, and its end not told".to_owned());
         }
+        if self.reading.is_some() {
+            return Err("its range was not told to the end".to_owned());
+        }
         if !self.created {
             return Err("it was neither created nor ended".to_owned());
         }
@@ -405,6 +444,11 @@ impl<'a> Told<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether something promises what the history has.
+const fn is_of_history(event: &WatchEvent) -> bool {
+    matches!(event, WatchEvent::Batch(_) | WatchEvent::Progress { .. })
 }
 
 fn broken<T>(rule: &'static str, text: impl Into<String>) -> Result<T, Broken> {
