@@ -4,6 +4,7 @@
 //! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]) or a
 //! cluster of them ([`Cluster`]), and a few lines of HTTP that share no code with the client under test ([`http`]). On top of it are
 //! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
+//! [`proxy`] breaks connections at exact bytes.
 //! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
 pub mod agreement;
@@ -12,6 +13,7 @@ pub mod driver;
 pub mod find;
 pub mod http;
 mod ports;
+pub mod proxy;
 pub mod scenario;
 mod server;
 pub mod shim;
