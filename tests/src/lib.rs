@@ -4,10 +4,11 @@
 //! ([`find`]), a server of one's own that can be killed, paused and restarted ([`Server`]) or a
 //! cluster of them ([`Cluster`]), and a few lines of HTTP that share no code with the client under test ([`http`]). On top of it are
 //! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
-//! [`proxy`] breaks connections at exact bytes.
+//! [`proxy`] breaks connections at exact bytes, and [`chaos`] does that, and worse, to clusters under load.
 //! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
 pub mod agreement;
+pub mod chaos;
 mod cluster;
 pub mod driver;
 pub mod find;

@@ -106,6 +106,7 @@ struct State {
     severed: bool,
     ended: bool,
     struck: u64,
+    last_struck: Option<Instant>,
     arrivals: Vec<Instant>,
     links: Vec<Weak<Link>>,
 }
@@ -164,6 +165,12 @@ impl Proxy {
     #[must_use]
     pub fn struck(&self) -> u64 {
         self.shared.state().struck
+    }
+
+    /// When something last went wrong at a byte.
+    #[must_use]
+    pub fn last_struck(&self) -> Option<Instant> {
+        self.shared.state().last_struck
     }
 
     /// When connections came, those that were reset at once and those to a server that is gone included.
@@ -350,7 +357,11 @@ impl Link {
         if *phase != Phase::Open {
             return;
         }
-        shared.state().struck += 1;
+        {
+            let mut state = shared.state();
+            state.struck += 1;
+            state.last_struck = Some(Instant::now());
+        }
         match fault {
             Fault::Cut(_) => {
                 *phase = Phase::Cut;

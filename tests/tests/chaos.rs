@@ -1,0 +1,49 @@
+//! Faults on real servers, each shortly and with both drivers. `cargo xtask chaos` has all of them.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use etcd_tests::chaos::ALL;
+use etcd_tests::chaos::Runtime;
+use etcd_tests::chaos::Setting;
+use etcd_tests::find;
+
+/// Runs one with both drivers, alone: what is measured in time is to have a processor.
+fn run(name: &str) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let setting = Setting {
+        binary: find::find().expect("an etcd"),
+        is_short: true,
+        pass: 0,
+        passes: 1,
+    };
+    let scenario = ALL.iter().find(|scenario| scenario.name == name);
+    let scenario = scenario.expect("there is one of this name");
+    for runtime in Runtime::ALL {
+        let since = std::time::Instant::now();
+        let figures = scenario.run(runtime, &setting);
+        assert!(figures.faults > 0, "nothing was broken");
+        let (on, took) = (runtime.name(), since.elapsed().as_secs_f64());
+        println!("{name} on {on}, {took:.1} s: {figures}");
+    }
+}
+
+macro_rules! tests {
+    ($($test:ident: $name:literal;)+) => {
+        $(
+            #[test]
+            fn $test() {
+                run($name);
+            }
+        )+
+    };
+}
+
+tests! {
+    a_put_broken_off_anywhere_is_told_rightly: "puts";
+    a_watch_broken_off_anywhere_loses_nothing: "watches";
+    each_member_may_be_killed: "kills";
+    each_member_may_stand_still: "pauses";
+    leadership_may_move: "leaders";
+}
