@@ -43,6 +43,7 @@ macro_rules! tests {
 tests! {
     a_put_broken_off_anywhere_is_told_rightly: "puts";
     a_watch_broken_off_anywhere_loses_nothing: "watches";
+    a_guarded_write_in_doubt_never_comes_late: "doubt";
     each_member_may_be_killed: "kills";
     each_member_may_stand_still: "pauses";
     leadership_may_move: "leaders";

@@ -71,8 +71,17 @@ type Written = (String, Result<i64, Applied>);
 struct Told {
     changes: Vec<(i64, String)>,
     resumed: u64,
-    /// What was read instead of watched: from behind one revision to another one, with what was there.
-    gaps: Vec<(i64, i64, Vec<(i64, String)>)>,
+    gaps: Vec<Gap>,
+}
+
+/// What was read instead of watched.
+struct Gap {
+    /// The last revision that was told before.
+    behind: i64,
+    /// The revision of the read.
+    to: i64,
+    /// What was there.
+    read: Vec<(i64, String)>,
 }
 
 impl<D: Driver> Load<D> {
@@ -282,7 +291,11 @@ impl Shared {
                     assert!(next == at + 1 && next <= compact_revision, "{next} of {at}");
                     let (read, again) = read_and_watch(client);
                     let revision = read.header.revision;
-                    told.gaps.push((at, revision, in_order(&read)));
+                    told.gaps.push(Gap {
+                        behind: at,
+                        to: revision,
+                        read: in_order(&read),
+                    });
                     (watch, at) = (again, revision);
                 }
                 Ok(other) => panic!("watch {number} at {at}: {other:?}"),
@@ -315,7 +328,7 @@ impl Told {
     fn judge(&self, truth: &[(i64, String)]) {
         let is_read = |revision| {
             let mut gaps = self.gaps.iter();
-            gaps.any(|(from, to, _)| *from < revision && revision <= *to)
+            gaps.any(|gap| gap.behind < revision && revision <= gap.to)
         };
         let wanted: Vec<_> = truth.iter().filter(|(at, _)| !is_read(*at)).collect();
         let told: Vec<_> = self.changes.iter().collect();
@@ -325,7 +338,7 @@ impl Told {
             let (wanted, told) = (wanted.get(at), told.get(at));
             panic!("at {at}: the store has {wanted:?}, told was {told:?}");
         }
-        for (_, to, read) in &self.gaps {
+        for Gap { to, read, .. } in &self.gaps {
             let wanted = truth.iter().take_while(|(at, _)| at <= to);
             assert!(
                 read.iter().eq(wanted),

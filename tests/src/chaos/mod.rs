@@ -5,6 +5,7 @@
 //! of what happened. `tests/chaos.rs` runs the quick ones, `cargo xtask chaos` all of them. What is true
 //! is asked for with [`http`], not with the client under test.
 
+mod doubt;
 mod figures;
 mod ground;
 mod load;
@@ -103,6 +104,7 @@ macro_rules! scenarios {
 pub const ALL: &[Scenario] = scenarios! {
     "puts" "a put is broken off at every byte" offsets::puts;
     "watches" "a watch is broken off at every byte" wire::watches;
+    "doubt" "writes time out at a suspended leader" doubt::late_writes;
     "kills" "each member is killed and comes back" members::kills;
     "pauses" "each member stands still for longer than a watch waits" members::pauses;
     "leaders" "leadership moves from member to member" members::leaders;
