@@ -29,7 +29,7 @@ use crate::scenario::Must;
 pub(super) fn late_writes<D: Driver>(setting: &Setting) -> Figures {
     let mut cluster = Cluster::start_with(&setting.binary, MEMBERS, &[]).must();
     let mut figures = Figures::default();
-    let rounds = if setting.is_short { 1 } else { 5 };
+    let rounds = if setting.is_short { 1 } else { 2 };
     for round in 0..5 {
         // Without a late one it would not be seen that guarded ones are another matter.
         if round >= rounds && figures.counts.contains_key(LATE) {

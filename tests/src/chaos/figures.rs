@@ -56,7 +56,7 @@ impl fmt::Display for Figures {
             let [median, worst] = [median, worst].map(|time| time.as_secs_f64());
             write!(f, ", recovered in {median:.3} s, at worst {worst:.3} s")?;
         }
-        for (what, number) in &self.counts {
+        for (what, number) in self.counts.iter().filter(|(_, number)| **number > 0) {
             write!(f, ", {what} {number}")?;
         }
         Ok(())

@@ -24,7 +24,16 @@ pub(super) struct Ground<D> {
 impl<D: Driver> Ground<D> {
     /// Starts both, all clients with what `change` makes of the default configuration.
     pub(super) fn start(setting: &Setting, change: impl Fn(&mut Config)) -> Self {
-        let cluster = Cluster::start_with(&setting.binary, MEMBERS, &[]).must();
+        Self::start_with(setting, &[], change)
+    }
+
+    /// The same, each member with further flags.
+    pub(super) fn start_with(
+        setting: &Setting,
+        further: &[&str],
+        change: impl Fn(&mut Config),
+    ) -> Self {
+        let cluster = Cluster::start_with(&setting.binary, MEMBERS, further).must();
         let client = || {
             let mut config = Config::new(cluster.endpoints()).must();
             change(&mut config);

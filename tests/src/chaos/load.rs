@@ -150,6 +150,13 @@ impl<D: Driver> Load<D> {
         });
     }
 
+    /// Waits until somebody has put something at this revision or above.
+    pub(super) fn writes_reach(&self, revision: i64) {
+        self.wait_until("the writers have come so far", || {
+            self.shared.newest().0 >= revision
+        });
+    }
+
     fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let until = Instant::now() + PATIENCE;
         while !holds() {
@@ -189,6 +196,10 @@ impl<D: Driver> Load<D> {
         let mut figures = Figures::default();
         judge_writes(&written, &truth, &mut figures);
         figures.count("reads", read);
+        let clients = &self.clients;
+        for client in [&clients.writer, &clients.reader, &clients.watcher] {
+            figures.count("logins", client.stats().refreshes);
+        }
         for told in &told {
             told.judge(&truth);
             figures.events += told.changes.len() as u64;
@@ -392,7 +403,7 @@ fn join<T>(thread: JoinHandle<T>) -> T {
 const KEYS: &str = "load/";
 const WRITERS: usize = 3;
 const READERS: usize = 2;
-const WATCHES: usize = 4;
+pub(super) const WATCHES: usize = 4;
 /// Between two calls of one thread, so that the servers are busy and not drowned.
 const PACE: Duration = Duration::from_millis(2);
 /// How long a put may wait for a server that stands still.

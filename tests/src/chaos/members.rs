@@ -26,7 +26,7 @@ pub(super) fn kills<D: Driver>(setting: &Setting) -> Figures {
     ground.finish()
 }
 
-/// Each member in turn stands still (SIGSTOP) for longer than it takes a watch to leave it.
+/// The leader, and each other member in turn, stands still (SIGSTOP) for longer than it takes a watch to leave it.
 pub(super) fn pauses<D: Driver>(setting: &Setting) -> Figures {
     let shorten = |config: &mut Config| {
         if setting.is_short {
@@ -38,12 +38,9 @@ pub(super) fn pauses<D: Driver>(setting: &Setting) -> Figures {
     shorten(&mut patience);
     let limit = patience.watch_idle_timeout + patience.watch_probe_timeout;
     let mut ground = Ground::<D>::start(setting, shorten);
-    // Where there is time for one only, for the one that is missed most.
-    let places = match setting.is_short {
-        true => vec![ground.cluster.leader().must()],
-        false => (0..MEMBERS).collect(),
-    };
-    for place in places {
+    let leader = ground.cluster.leader().must();
+    for further in setting.share(MEMBERS) {
+        let place = (leader + further) % MEMBERS;
         let since = Instant::now();
         // Everybody goes on while it stands still.
         ground.breaks(|cluster| cluster.server(place).pause().must());
@@ -58,7 +55,7 @@ pub(super) fn pauses<D: Driver>(setting: &Setting) -> Figures {
 pub(super) fn leaders<D: Driver>(setting: &Setting) -> Figures {
     let mut ground = Ground::<D>::start(setting, |_| {});
     let client = D::with_config(Config::new(ground.cluster.endpoints()).must());
-    let moves = if setting.is_short { 2 } else { 4 * MEMBERS };
+    let moves = if setting.is_short { 2 } else { 2 * MEMBERS };
     for _ in 0..moves {
         ground.breaks(|cluster| {
             let leader = cluster.leader().must();

@@ -5,12 +5,15 @@
 //! of what happened. `tests/chaos.rs` runs the quick ones, `cargo xtask chaos` all of them. What is true
 //! is asked for with [`http`], not with the client under test.
 
+mod compaction;
 mod doubt;
 mod figures;
 mod ground;
 mod load;
 mod members;
 mod offsets;
+mod storm;
+mod tokens;
 mod wire;
 
 use std::fmt::Debug;
@@ -47,6 +50,17 @@ pub enum Runtime {
     Std,
     /// `etcd-smol`.
     Smol,
+}
+
+impl Setting {
+    /// Which of so many this pass is to take, the first of them in the first pass; all of them where there are
+    /// fewer passes than that.
+    fn share(&self, of: usize) -> Vec<usize> {
+        match (self.is_short, self.passes < of) {
+            (false, true) => (0..of).collect(),
+            _ => vec![self.pass % of],
+        }
+    }
 }
 
 impl Runtime {
@@ -108,6 +122,9 @@ pub const ALL: &[Scenario] = scenarios! {
     "kills" "each member is killed and comes back" members::kills;
     "pauses" "each member stands still for longer than a watch waits" members::pauses;
     "leaders" "leadership moves from member to member" members::leaders;
+    "compaction" "what cut-off watches miss is compacted" compaction::while_away;
+    "tokens" "tokens expire, and authentication is turned on and off" tokens::expire_and_come_back;
+    "storm" "a member with a thousand watches is killed" storm::a_thousand_watches;
 };
 
 /// What the server on this port answers, asked without the client under test.

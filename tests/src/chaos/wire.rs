@@ -78,7 +78,7 @@ impl Trial {
             false => (setting.pass as u64, setting.passes as u64),
         };
         let mut place = first + lane * step;
-        while self.watch::<D>(Plan::down(Fault::Reset(place)), place) {
+        while self.watch::<D>(&[Plan::down(Fault::Reset(place))], place) {
             place += step * LANES;
             assert!(place < 16_384 + step * LANES, "there is no end of it");
         }
@@ -86,28 +86,32 @@ impl Trial {
         let some = if setting.is_short { 1 } else { 3 };
         for part in (0..some).map(|part| part * LANES + lane) {
             let place = 1500 * part / (some * LANES);
-            assert!(self.watch::<D>(Plan::down(Fault::Cut(place)), place));
-            assert!(self.watch::<D>(Plan::down(Fault::Stall(place)), place));
-            assert!(self.watch::<D>(Plan::up(Fault::Reset(place % 100)), place));
+            assert!(self.watch::<D>(&[Plan::down(Fault::Cut(place))], place));
+            assert!(self.watch::<D>(&[Plan::down(Fault::Stall(place))], place));
+            assert!(self.watch::<D>(&[Plan::up(Fault::Reset(place % 100))], place));
         }
         let dripped = Plan {
             up: Fault::Drip,
             down: Fault::Drip,
         };
-        assert!(!self.watch::<D>(dripped, lane));
+        assert!(!self.watch::<D>(&[dripped], lane));
+        // Twice, the second time before it was confirmed again.
+        let (late, early) = (1200 + lane, 100 * lane);
+        let plans = [late, early].map(|place| Plan::down(Fault::Reset(place)));
+        assert!(self.watch::<D>(&plans, late));
         // With the whole of one revision on each connection it gets on, however often it is broken off.
         let place = 1500 + 100 * lane;
         self.proxy.further(Plan::down(Fault::Reset(place)));
-        assert!(self.watch::<D>(Plan::down(Fault::Reset(place)), place));
+        assert!(self.watch::<D>(&[Plan::down(Fault::Reset(place))], place));
         self.proxy.heal();
         self.figures.faults = self.proxy.struck();
         self.figures
     }
 
-    /// Watches over a connection with this plan; whether it was broken.
-    fn watch<D: Driver>(&mut self, plan: Plan, place: u64) -> bool {
+    /// Watches over connections with these plans; whether one was broken.
+    fn watch<D: Driver>(&mut self, plans: &[Plan], place: u64) -> bool {
         let struck = self.proxy.struck();
-        self.proxy.next(plan);
+        plans.iter().for_each(|plan| self.proxy.next(*plan));
         let mut config = Config::new([self.proxy.endpoint()]).must();
         // What stands still is to be left soon.
         config.watch_created_timeout = SOON;
@@ -140,10 +144,10 @@ impl Trial {
                     recovered = recovered.or_else(|| self.recovery(struck, Instant::now()));
                 }
                 Ok(Some(WatchEvent::Progress { .. })) => {}
-                other => panic!("{plan:?}: wanted changes, got {other:?}"),
+                other => panic!("{plans:?}: wanted changes, got {other:?}"),
             }
         }
-        assert_eq!(told, written, "{plan:?}");
+        assert_eq!(told, written, "{plans:?}");
         self.figures.events += told.iter().map(|(_, keys)| keys.len() as u64).sum::<u64>();
         self.figures.recoveries.extend(recovered);
         client.shutdown();
