@@ -48,7 +48,7 @@ pub(super) fn puts<D: Driver>(setting: &Setting) -> Figures {
         trials.push(scope.spawn(move || {
             let mut trial = Trial::<D>::new(port);
             trial.dripped();
-            trial.large(if setting.is_short { 1 } else { 8 });
+            trial.large(&setting.share(8));
             trial
         }));
         let joined = trials.into_iter().map(|trial| trial.join());
@@ -100,8 +100,8 @@ impl<D: Driver> Trial<D> {
     }
 
     /// Puts what no socket takes ahead, so that it has not left when the connection breaks.
-    fn large(&mut self, places: u64) {
-        for place in (0..places).map(|place| 1 + place * LARGE as u64 / 32) {
+    fn large(&mut self, parts: &[usize]) {
+        for place in parts.iter().map(|part| 1 + (part * LARGE / 32) as u64) {
             let plan = Plan::up(Fault::Reset(place));
             // So it is sent again.
             self.put(format!("large/{place:09}"), plan, place, LARGE);

@@ -76,6 +76,9 @@ pub(super) fn a_thousand_watches<D: Driver>(setting: &Setting) -> Figures {
         "{died:?}"
     );
 
+    if setting.is_short {
+        return figures;
+    }
     // Nobody can be reached for a while, and then everybody can.
     let since = Instant::now();
     proxies.iter().for_each(Proxy::sever);
