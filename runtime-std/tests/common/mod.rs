@@ -126,9 +126,14 @@ pub(crate) fn answer(stream: &mut TcpStream, body: &str) {
 
 /// Answers a read with one pair whose key and value are the key that was asked for.
 pub(crate) fn echo(request: &Request, stream: &mut TcpStream) -> bool {
+    echo_at(request, stream, 1)
+}
+
+/// The same at another revision of the store than 1.
+pub(crate) fn echo_at(request: &Request, stream: &mut TcpStream, revision: i64) -> bool {
     let key = field(&request.body, "key").unwrap_or_default();
     let kv = format!(r#"{{"key":"{key}","value":"{key}","mod_revision":"1"}}"#);
-    let body = format!(r#"{{"header":{{"revision":"1"}},"kvs":[{kv}],"count":"1"}}"#);
+    let body = format!(r#"{{"header":{{"revision":"{revision}"}},"kvs":[{kv}],"count":"1"}}"#);
     answer(stream, &body);
     true
 }
