@@ -47,6 +47,18 @@ pub(super) struct Load<D> {
     writers: Vec<JoinHandle<Vec<Written>>>,
     readers: Vec<JoinHandle<u64>>,
     watches: Vec<JoinHandle<Told>>,
+    _end: End,
+}
+
+/// Ends all threads when it is dropped, so that none is left where a scenario fails.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+        // Nobody asks any more what watches tell.
+        self.0.last.store(1, Ordering::Relaxed);
+    }
 }
 
 /// How far everybody is.
@@ -113,6 +125,7 @@ impl<D: Driver> Load<D> {
         });
         let readers = readers.collect();
         let load = Self {
+            _end: End(Arc::clone(&shared)),
             clients,
             shared,
             writers,
