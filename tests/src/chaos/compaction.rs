@@ -34,7 +34,9 @@ pub(super) fn while_away<D: Driver>(setting: &Setting) -> Figures {
     let load = Load::start(Clients {
         writer: direct.clone(),
         reader: direct.clone(),
-        watcher: D::with_config(Config::new(proxies.iter().map(Proxy::endpoint)).must()),
+        watchers: vec![D::with_config(
+            Config::new(proxies.iter().map(Proxy::endpoint)).must(),
+        )],
     });
     let mut figures = Figures::default();
     let rounds = if setting.is_short { 1 } else { 4 };

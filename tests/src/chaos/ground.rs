@@ -3,6 +3,7 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use etcd_core::Balance;
 use etcd_core::Config;
 
 use super::Figures;
@@ -39,10 +40,19 @@ impl<D: Driver> Ground<D> {
             change(&mut config);
             D::with_config(config)
         };
+        // Whichever member is broken has a watch.
+        let watcher = |place| {
+            let mut endpoints = cluster.endpoints();
+            endpoints.rotate_left(place);
+            let mut config = Config::new(endpoints).must();
+            config.balance = Balance::Priority;
+            change(&mut config);
+            D::with_config(config)
+        };
         let load = Load::start(Clients {
             writer: client(),
             reader: client(),
-            watcher: client(),
+            watchers: (0..MEMBERS).map(watcher).collect(),
         });
         Self {
             cluster,
@@ -72,6 +82,14 @@ impl<D: Driver> Ground<D> {
         let mut figures = self.figures;
         let port = self.cluster.server(0).client_port();
         figures.add(self.load.finish(|range| straight(port, range)));
+        figures
+    }
+
+    /// The same, where each fault had to move a watch.
+    pub(super) fn finish_with_watches_moved(self) -> Figures {
+        let figures = self.finish();
+        let resumed = figures.counts.get("resumed").copied();
+        assert!(resumed >= Some(figures.faults), "{figures}");
         figures
     }
 }

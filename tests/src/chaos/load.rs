@@ -33,11 +33,11 @@ use crate::driver::Driver;
 use crate::driver::Watching;
 use crate::scenario::Must;
 
-/// The clients of a load, which may be one and the same.
+/// The clients of a load, which may be one and the same. Watches take those for them in turn.
 pub(super) struct Clients<D> {
     pub(super) writer: D,
     pub(super) reader: D,
-    pub(super) watcher: D,
+    pub(super) watchers: Vec<D>,
 }
 
 /// Work under way.
@@ -109,9 +109,10 @@ impl<D: Driver> Load<D> {
             last: AtomicI64::new(0),
         });
         let watches = (0..WATCHES).map(|number| {
-            let watch = clients.watcher.watch(Watch::prefix(KEYS)).must();
-            let (clients, shared) = (Arc::clone(&clients), Arc::clone(&shared));
-            thread::spawn(move || shared.watch(&clients.watcher, watch, number))
+            let client = clients.watchers[number % clients.watchers.len()].clone();
+            let watch = client.watch(Watch::prefix(KEYS)).must();
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.watch(&client, watch, number))
         });
         let watches = watches.collect();
         let writers = (0..WRITERS).map(|number| {
@@ -210,7 +211,8 @@ impl<D: Driver> Load<D> {
         judge_writes(&written, &truth, &mut figures);
         figures.count("reads", read);
         let clients = &self.clients;
-        for client in [&clients.writer, &clients.reader, &clients.watcher] {
+        let others = [&clients.writer, &clients.reader];
+        for client in others.into_iter().chain(&clients.watchers) {
             figures.count("logins", client.stats().refreshes);
         }
         for told in &told {

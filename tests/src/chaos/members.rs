@@ -23,7 +23,7 @@ pub(super) fn kills<D: Driver>(setting: &Setting) -> Figures {
         ground.cluster.start_again(place).must();
         ground.mended();
     }
-    ground.finish()
+    ground.finish_with_watches_moved()
 }
 
 /// The leader, and each other member in turn, stands still (SIGSTOP) for longer than it takes a watch to leave it.
@@ -48,7 +48,7 @@ pub(super) fn pauses<D: Driver>(setting: &Setting) -> Figures {
         ground.cluster.server(place).resume().must();
         ground.mended();
     }
-    ground.finish()
+    ground.finish_with_watches_moved()
 }
 
 /// The leader hands over to each other member in turn.
