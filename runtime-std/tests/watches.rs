@@ -26,8 +26,7 @@ fn watchable() -> (Server, mpsc::Sender<i64>) {
     let revisions = Arc::new(Mutex::new(revisions));
     let server = Server::start(move |request, stream| {
         if request.path != "/v3/watch" {
-            // Never behind what a watch told, which would be a read that goes back in time.
-            return common::echo_at(request, stream, 1_000_000);
+            return common::echo(request, stream);
         }
         common::created(request, stream);
         let revisions = revisions.lock().unwrap();
