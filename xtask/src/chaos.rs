@@ -185,11 +185,10 @@ impl std::fmt::Display for Row<'_> {
             seconds(figures.worst()),
             self.took.as_secs(),
         )?;
-        let counts = figures.counts.iter().filter(|(_, number)| **number > 0);
-        let counts: Vec<_> = counts.map(|(what, n)| format!("{what}: {n}")).collect();
-        match counts.is_empty() {
+        let told: Vec<_> = figures.told().collect();
+        match told.is_empty() {
             true => Ok(()),
-            false => writeln!(f, "           {}", counts.join("; ")),
+            false => writeln!(f, "           {}", told.join("; ")),
         }
     }
 }

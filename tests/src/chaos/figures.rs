@@ -16,12 +16,20 @@ pub struct Figures {
     pub recoveries: Vec<Duration>,
     /// What else there is to tell, by name.
     pub counts: BTreeMap<&'static str, u64>,
+    /// The most there was of something, by name; of several passes the highest.
+    pub peaks: BTreeMap<&'static str, u64>,
 }
 
 impl Figures {
     /// Counts something.
     pub fn count(&mut self, what: &'static str, number: u64) {
         *self.counts.entry(what).or_default() += number;
+    }
+
+    /// Notes how much there was of something, if it was never more.
+    pub fn peak(&mut self, what: &'static str, number: u64) {
+        let most = self.peaks.entry(what).or_default();
+        *most = number.max(*most);
     }
 
     /// Adds those of another pass.
@@ -32,6 +40,17 @@ impl Figures {
         for (what, number) in other.counts {
             self.count(what, number);
         }
+        for (what, number) in other.peaks {
+            self.peak(what, number);
+        }
+    }
+
+    /// Counts that are not 0, and peaks, in words.
+    pub fn told(&self) -> impl Iterator<Item = String> {
+        let counts = self.counts.iter().filter(|(_, number)| **number > 0);
+        let counts = counts.map(|(what, number)| format!("{what} {number}"));
+        let peaks = self.peaks.iter();
+        counts.chain(peaks.map(|(what, number)| format!("{what} at most {number}")))
     }
 
     /// The recovery that half of them were quicker than; none where there was none.
@@ -56,10 +75,7 @@ impl fmt::Display for Figures {
             let [median, worst] = [median, worst].map(|time| time.as_secs_f64());
             write!(f, ", recovered in {median:.3} s, at worst {worst:.3} s")?;
         }
-        for (what, number) in self.counts.iter().filter(|(_, number)| **number > 0) {
-            write!(f, ", {what} {number}")?;
-        }
-        Ok(())
+        self.told().try_for_each(|what| write!(f, ", {what}"))
     }
 }
 
@@ -79,11 +95,12 @@ mod tests {
                 ..Figures::default()
             };
             one.count("ok", pass);
+            one.peak("at once", 4 - pass);
             all.add(one);
         }
         assert_eq!(
             all.to_string(),
-            "6 faults, 6 events, recovered in 2.000 s, at worst 3.000 s, ok 6"
+            "6 faults, 6 events, recovered in 2.000 s, at worst 3.000 s, ok 6, at once at most 3"
         );
     }
 }
