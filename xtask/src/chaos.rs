@@ -30,8 +30,8 @@ servers hold. Without --etcd on 3.4 and on 3.5. Tells of each pass as it ends,
 and at the end of each scenario how much was broken, how much watches delivered
 and how long it took to go on. Ends with 1 if a client did not keep a promise.
 
-  --times N     so many passes; what is long, a watch that is broken off at each
-                of its bytes, is spread over them
+  --times N     so many passes; what is long, such as a watch that is broken off
+                at each of its bytes, is spread over them
   --driver D    with this driver only
   --only NAME   these scenarios only; `--only list` tells their names
 ",
