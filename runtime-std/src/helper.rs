@@ -70,7 +70,10 @@ fn run(shared: &Shared) {
     let mut locked = shared.lock();
     let bed = Arc::clone(&locked.helper.bed);
     let mut seen = locked.tenures;
-    locked.park(&bed, Some(QUIET));
+    // One that is closed by now has woken nobody.
+    if !locked.closed {
+        locked.park(&bed, Some(QUIET));
+    }
     while !locked.closed {
         let quiet = locked.tenures == seen;
         seen = locked.tenures;

@@ -5,11 +5,14 @@
 //! cluster of them ([`Cluster`]), and a few lines of HTTP that share no code with the client under test ([`http`]),
 //! and a [`Proxy`] that can cut a client off. On top of it are
 //! both drivers behind one face ([`driver`]) and what they have to do on a real etcd ([`scenario`]).
+//! [`fault_proxy`] breaks connections at exact bytes, and [`chaos`] does that, and worse, to clusters under load.
 //! [`shim`] is what the binary `etcd-shim` says, and its reading of bytes from a file.
 
 pub mod agreement;
+pub mod chaos;
 mod cluster;
 pub mod driver;
+pub mod fault_proxy;
 pub mod find;
 pub mod http;
 mod ports;

@@ -1,9 +1,10 @@
-//! `cargo xtask`: an etcd to run against, the tour, the tests, the measurements.
+//! `cargo xtask`: an etcd to run against, the tour, the tests, faults, the measurements.
 //!
 //! One command a module, each with its `HELP` and its `run`; this file only picks one. Words for
 //! the reader go to stderr, so that stdout holds nothing but the answer.
 
 mod args;
+mod chaos;
 mod choice;
 mod etcd;
 mod failure;
@@ -91,6 +92,12 @@ const COMMANDS: &[Command] = &[
         run: sim::run,
     },
     Command {
+        name: "chaos",
+        help: chaos::HELP,
+        options: &["--times", "--driver", "--only", "--etcd"],
+        run: chaos::run,
+    },
+    Command {
         name: "measure",
         help: measure::HELP,
         options: &["--rounds", "--calls", "--etcd"],
@@ -117,6 +124,7 @@ Usage: cargo xtask COMMAND
   test      run all tests against a real etcd
   fuzz      feed the laws with bytes that nobody thought of
   sim       play random worlds, and judge what happens in them
+  chaos     break clusters and connections while clients work
   measure   see how fast it is, next to the least a program could do
   etcd      run any command with an etcd server at hand
   fetch     find or fetch an etcd binary and print its path

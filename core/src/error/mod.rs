@@ -43,6 +43,45 @@ pub enum Applied {
     /// The call certainly had no effect.
     No,
     /// The call may have had an effect, and there is no way to know from here.
+    ///
+    /// It may even be still to come. A write that timed out can be on its way inside the cluster and be
+    /// applied later, **even after a newer write that succeeded** (gateway.md section 16): a follower passed it
+    /// on to a leader that stood still, say, and once that goes on, the old value replaces the new one. So
+    /// reading the key does not settle it, and another put does not, either.
+    ///
+    /// A write whose condition holds only once does: [`CompareAndSwap::mod_revision`](crate::CompareAndSwap),
+    /// [`DeleteIfUnchanged`](crate::DeleteIfUnchanged), a [`Txn`](crate::Txn) that compares a revision, or
+    /// [`PutIfAbsent`](crate::PutIfAbsent), if nobody deletes the key (a key that does not exist has revision 0).
+    /// Whatever came in between has changed the revision, so one that comes late does nothing; and it may be
+    /// sent again until it is answered (rule R-5). A refusal may then be the answer to one's own earlier try,
+    /// which what is there tells, where no two writers write the same value:
+    ///
+    /// ```
+    /// use etcd_core::gateway::decode_answer;
+    /// use etcd_core::{Applied, CompareAndSwap, Error, GuardedResponse};
+    ///
+    /// // The key was read, and had last been changed at revision 7.
+    /// let write = CompareAndSwap::mod_revision("k", 7, "mine");
+    ///
+    /// /// Whether it is there now. `None`: not known yet, so send the same again.
+    /// fn is_there(outcome: Result<GuardedResponse, Error>) -> Option<bool> {
+    ///     match outcome {
+    ///         Ok(answer) if answer.succeeded() => Some(true),
+    ///         Ok(refusal) => Some(refusal.current().is_some_and(|kv| kv.value == "mine")),
+    ///         Err(error) if error.applied() == Applied::No => Some(false),
+    ///         Err(_) => None,
+    ///     }
+    /// }
+    ///
+    /// // The first try is given up, the second one is refused: the first one was done after all.
+    /// assert_eq!(is_there(Err(Error::Canceled { applied: Applied::Maybe })), None);
+    /// let body = br#"{"header":{"revision":"8"},"responses":[{"response_range":{"kvs":
+    ///     [{"key":"aw==","value":"bWluZQ==","mod_revision":"8"}],"count":"1"}}]}"#;
+    /// let refusal = decode_answer::<CompareAndSwap>(200, body)?;
+    /// assert_eq!(is_there(Ok(refusal)), Some(true));
+    /// # drop(write);
+    /// # Ok::<(), etcd_core::gateway::AnswerError>(())
+    /// ```
     Maybe,
 }
 

@@ -124,11 +124,12 @@ pub(crate) fn answer(stream: &mut TcpStream, body: &str) {
     let _ = stream.write_all(whole.as_bytes());
 }
 
-/// Answers a read with one pair whose key and value are the key that was asked for.
+/// Answers a read with one pair whose key and value are the key that was asked for. It is never behind what
+/// a watch told, which would be a read that goes back in time.
 pub(crate) fn echo(request: &Request, stream: &mut TcpStream) -> bool {
     let key = field(&request.body, "key").unwrap_or_default();
     let kv = format!(r#"{{"key":"{key}","value":"{key}","mod_revision":"1"}}"#);
-    let body = format!(r#"{{"header":{{"revision":"1"}},"kvs":[{kv}],"count":"1"}}"#);
+    let body = format!(r#"{{"header":{{"revision":"1000000"}},"kvs":[{kv}],"count":"1"}}"#);
     answer(stream, &body);
     true
 }

@@ -85,10 +85,7 @@ impl Stage {
 
     /// What the server says to a read, asked without the client under test.
     fn truth(&self, range: Range) -> RangeResponse {
-        let request = Gateway::new().request(&range);
-        let json = String::from_utf8(request.into_body().to_vec()).must();
-        let answer = http::post(self.server.client_port(), "/v3/kv/range", &json, PATIENCE).must();
-        gateway::decode_answer::<Range>(answer.status, answer.body.as_bytes()).must()
+        truth(self.server.client_port(), &range)
     }
 
     /// How many watches the server has, all clients together.
@@ -110,6 +107,15 @@ impl Stage {
     fn is_at_least(&self, version: [u32; 3]) -> bool {
         numbers(&self.server) >= version
     }
+}
+
+/// What the server on this port says to a read, asked without the client under test.
+#[track_caller]
+pub(crate) fn truth(port: u16, range: &Range) -> RangeResponse {
+    let request = Gateway::new().request(range);
+    let json = String::from_utf8(request.into_body().to_vec()).must();
+    let answer = http::post(port, "/v3/kv/range", &json, PATIENCE).must();
+    gateway::decode_answer::<Range>(answer.status, answer.body.as_bytes()).must()
 }
 
 /// The three numbers of a server's version.
@@ -164,7 +170,7 @@ impl Drop for Turn {
 }
 
 /// A result that has to be as the scenario says.
-trait Must {
+pub(crate) trait Must {
     type Good;
     type Bad;
 
