@@ -105,7 +105,7 @@ impl Client {
             let watch = watch_of(stream);
             if let Some(watcher) = self.watches.table.get_mut(&watch) {
                 if watcher.phase == Phase::Live(id) {
-                    let revision = revision.unwrap_or(watcher.seen());
+                    let revision = revision.unwrap_or_else(|| watcher.seen());
                     watcher.handle_progress_of_all(revision, trusted);
                     self.tell_watch(watch);
                 }
