@@ -766,8 +766,8 @@ fn w12_changes_are_coalesced_on_either_side_of_a_reading_only() {
         watch 1: 11 +k/a
         watch 1: lost 12 to 30, compacted at 20
         watch 1: all found at 30
-        watch 1: resumed from 31 at a
         watch 1: coalesced 33 +k/b
+        watch 1: resumed from 34 at a
         "#,
     );
 }
