@@ -82,7 +82,9 @@ fn while_leadership_moves<D: Driver>(seen: &mut Seen, cluster: &mut Cluster) {
     let mut last = 0;
     let mut dropped = None;
     while dropped.is_none() && !transfer.is_finished() {
-        match client.put("k", (last + 1).to_string()) {
+        // The client asks again until it has no time for it: that ends before the leader is itself again.
+        let options = CallOptions::default().with_timeout(Duration::from_millis(300));
+        match client.call_with(Put::new("k", (last + 1).to_string()), options) {
             Ok(_) => last += 1,
             Err(error) => dropped = Some(error),
         }
