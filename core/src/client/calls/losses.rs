@@ -101,6 +101,9 @@ impl Client {
             let is_probe = matches!(call.owner, Owner::Probe(_));
             let is_kept = matches!(call.owner, Owner::Lease(_));
             let may_go_on = is_kept || call.attempts < self.config.max_attempts;
+            #[cfg(feature = "planted")]
+            let may_go_on = may_go_on
+                && !(is_kept && self.config.planted == Some(crate::planted::Planted::LeaseGivenUp));
             if call.class.may_repeat(sent) && may_go_on && !is_probe {
                 call.last_cause = Some(cause);
                 call.last_refusal = None;

@@ -70,6 +70,10 @@ impl Client {
             return;
         };
         conn.silence_deadline = None;
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::SilenceTrusted) {
+            return;
+        }
         // We are the ones who did not read, now or at some time since the last look.
         let is_full = conn.full_streams > 0;
         if core::mem::replace(&mut conn.was_full, is_full) || is_full {
