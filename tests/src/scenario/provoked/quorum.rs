@@ -76,6 +76,8 @@ fn while_leadership_moves<D: Driver>(seen: &mut Seen, cluster: &mut Cluster) {
     let target = (leader + 1) % 3;
     let id = cluster.member_id(target).must();
     let client: D = client_of(cluster, leader);
+    // There may be one of an attempt before.
+    client.put("k", "0").must();
     cluster.server(target).pause().must();
     let transfer = in_background(&client, MoveLeader::new(id), Duration::from_millis(900));
     // Only by being refused is it seen that the leader has heard of it.
@@ -95,12 +97,16 @@ fn while_leadership_moves<D: Driver>(seen: &mut Seen, cluster: &mut Cluster) {
         assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
     }
     let Some(dropped) = dropped else { return };
+    // The leader was itself again, or slow.
+    if matches!(dropped, Error::Timeout { .. }) {
+        return;
+    }
     seen.told(Class::Write, &dropped, Known::ProposalDropped);
     // Dropped is dropped: that put was not done.
     let now: D = client_of(cluster, cluster.leader().must());
     let found = now.get("k").must().kvs;
     let found = found.first().map(|kv| kv.value_str().must().to_owned());
-    assert_eq!(found, (last > 0).then(|| last.to_string()));
+    assert_eq!(found, Some(last.to_string()));
 }
 
 /// Two of three are gone, and one of them comes back before the request has run out of time: then a
