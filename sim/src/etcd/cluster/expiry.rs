@@ -116,7 +116,7 @@ impl Cluster {
     }
 
     /// Plans the leader's next look at the first tick after the next end.
-    fn plan_look(&mut self) {
+    pub(super) fn plan_look(&mut self) {
         let ends = self.expiry.ends.iter();
         let ends = ends.filter(|&(id, _)| !self.expiry.ending.contains(id));
         let Some(first) = ends.map(|(_, &end)| end).min() else {

@@ -164,6 +164,8 @@ impl Cluster {
             self.leader = (0..self.nodes.len()).find(believes);
             if let Some(leader) = self.leader {
                 self.settle_stuck(leader);
+                // It may have been its turn to look for ended leases meanwhile.
+                self.plan_look();
             }
         }
         self.spread();

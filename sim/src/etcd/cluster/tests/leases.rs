@@ -100,6 +100,20 @@ fn a_change_of_leaders_gives_leases_more_time() {
 }
 
 #[test]
+fn a_lease_that_ends_while_its_leader_is_cut_off_ends_after_all() {
+    let mut etcd = Etcd::three();
+    etcd.call(0, LeaseGrant::new(5).with_id(7)).unwrap();
+    etcd.pass(millis(4_900));
+    let leader = etcd.leader();
+    etcd.cluster.partition(etcd.now, &[&[leader]]);
+    etcd.pass(millis(700));
+    etcd.cluster.heal(etcd.now);
+    etcd.pass(millis(600));
+    assert_eq!(etcd.cluster.leader(), Some(leader), "nobody noticed");
+    assert_eq!(left(&mut etcd, 0, 7).ttl, -1);
+}
+
+#[test]
 fn without_a_leader_renewals_end_in_an_error() {
     let mut etcd = Etcd::three();
     etcd.call(0, LeaseGrant::new(60).with_id(7)).unwrap();
