@@ -4,6 +4,7 @@ mod support;
 
 use support::World;
 use support::check;
+use support::chunk;
 
 #[test]
 fn w12_a_watch_can_end_instead_of_holding_the_server_back() {
@@ -43,6 +44,24 @@ fn w12_alone_on_its_connection_its_end_closes_that() {
     assert_eq!(world.run("events 1 id=1 rev=12 k@11 k@12"), ["close 1"]);
     let told = world.run("read 1").join("\n");
     assert!(told.ends_with("12 is the next revision"), "{told}");
+}
+
+/// What the same piece says of its neighbour is heard, though nobody else is on the connection then.
+#[test]
+fn w12_its_neighbours_end_in_the_same_piece_is_not_lost() {
+    let mut world = World::after(
+        "client a buffer=100\nhold 1\nwatch k overflow=cancel\nwatch j from=5\nopen 1\n\
+         created 1 id=1 rev=10\ncreated 1 id=2 rev=10",
+    );
+    let of = |revision: i64| {
+        let kv = format!(r#"{{"kv":{{"key":"aw==","mod_revision":"{revision}"}}}}"#);
+        format!(r#"{{"result":{{"watch_id":"1","events":[{kv}]}}}}"#)
+    };
+    let gone = r#"{"result":{"watch_id":"2","canceled":true,"compact_revision":"9"}}"#;
+    let piece = chunk(&of(11)) + &chunk(&of(12)) + &chunk(gone);
+    let told = world.run(&format!("raw 1 {piece}")).join("\n");
+    assert!(told.contains("watch 2: end: "), "{told}");
+    assert!(told.ends_with("close 1"), "{told}");
 }
 
 #[test]

@@ -178,7 +178,11 @@ impl WatchWire {
             entry.state = EntryState::Canceling;
         }
         if self.state.ids.is_empty() {
-            return CancelStep::CloseConnection;
+            // Something may have been said of others before; the connection is idle once that was heard.
+            return match self.state.events.is_empty() {
+                true => CancelStep::CloseConnection,
+                false => CancelStep::Done,
+            };
         }
         self.duplex.send(&WatchRequest::Cancel { watch_id: id });
         CancelStep::Done
