@@ -48,6 +48,10 @@ pub(super) struct Keeper {
     pub(super) due: Option<Instant>,
     /// The newest thing to tell.
     news: Option<LeaseEvent>,
+    /// Its end, where that is not all there is to tell.
+    end: Option<LeaseEnd>,
+    /// Its user took something of it.
+    is_known: bool,
     /// The user was told that there is something.
     told: bool,
     #[cfg(feature = "planted")]
@@ -68,6 +72,8 @@ impl Keeper {
             call: None,
             due: None,
             news: None,
+            end: None,
+            is_known: false,
             told: false,
             #[cfg(feature = "planted")]
             asked_ttl: 0,
@@ -218,7 +224,8 @@ impl Keeper {
         self.news = None;
     }
 
-    /// Ends it; what was not told before is not told any more.
+    /// Ends it; what was not told before is not told any more. But where it was confirmed, and its user does
+    /// not know, that comes before a failure: of a renewal, which says nothing of the grant.
     pub(super) fn end(&mut self, end: LeaseEnd) {
         if matches!(end, LeaseEnd::Lost | LeaseEnd::Revoked) {
             self.valid_until = None;
@@ -226,7 +233,11 @@ impl Keeper {
         self.phase = LeasePhase::Ended;
         self.call = None;
         self.next = None;
-        self.tell(LeaseEvent::End(end));
+        if matches!(end, LeaseEnd::Failed(_)) && !self.is_known && self.news.is_some() {
+            self.end = Some(end);
+        } else {
+            self.tell(LeaseEvent::End(end));
+        }
     }
 
     fn tell(&mut self, news: LeaseEvent) {
@@ -240,11 +251,11 @@ impl Keeper {
         tell
     }
 
-    pub(super) const fn poll(&mut self) -> Option<LeaseEvent> {
-        let news = self.news.take();
-        if news.is_none() {
-            self.told = false;
-        }
+    pub(super) fn poll(&mut self) -> Option<LeaseEvent> {
+        let end = || self.end.take().map(LeaseEvent::End);
+        let news = self.news.take().or_else(end);
+        self.is_known |= news.is_some();
+        self.told &= news.is_some();
         news
     }
 
@@ -262,4 +273,38 @@ impl Keeper {
 /// A server's seconds; none below nothing.
 pub(super) fn seconds(ttl: i64) -> Duration {
     Duration::from_secs(u64::try_from(ttl).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Applied, Cause, Error};
+
+    /// Its renewal fails before the user looks: that it was granted must not be taken back (guarantee G3).
+    #[test]
+    fn g3_that_a_lease_was_granted_is_told_before_it_fails() {
+        let failed = LeaseEnd::Failed(Error::Unavailable {
+            cause: Cause::Shutdown,
+            applied: Applied::No,
+        });
+        let now = Instant::ZERO + Duration::from_secs(4);
+        let mut keeper = Keeper::new(7, Rng::new(1));
+        keeper.handle_confirmed(now, Instant::ZERO, 10);
+        keeper.end(failed.clone());
+        assert!(keeper.poll_tell());
+        assert!(matches!(
+            keeper.poll(),
+            Some(LeaseEvent::Active { ttl: 10, .. })
+        ));
+        assert_eq!(keeper.poll(), Some(LeaseEvent::End(failed.clone())));
+        assert_eq!(keeper.poll(), None);
+
+        // Who knows of it is told the newest only.
+        let mut keeper = Keeper::new(7, Rng::new(1));
+        keeper.handle_confirmed(now, Instant::ZERO, 10);
+        assert!(keeper.poll().is_some());
+        keeper.handle_confirmed(now, now, 10);
+        keeper.end(failed.clone());
+        assert_eq!(keeper.poll(), Some(LeaseEvent::End(failed)));
+    }
 }

@@ -267,7 +267,8 @@ impl Client {
         self.settle(now);
     }
 
-    /// The newest thing to tell of a lease. After the `End` it is forgotten.
+    /// The newest thing to tell of a lease. After the `End` it is forgotten. Where it failed before anything was
+    /// taken of it, that it was confirmed comes first.
     ///
     /// ```
     /// # use etcd_core::{Client, Config, Instant, KeepAlive, LeaseEvent};
