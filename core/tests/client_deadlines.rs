@@ -534,3 +534,47 @@ fn waits_between_rounds_of_refusals_grow_up_to_a_cap_and_are_spread() {
     );
     assert!(capped.iter().any(|wait| *wait != capped[0]), "{waits:?}");
 }
+
+/// A host that is gone leaves all connections to it half open: who finds out spares the others (guarantee G60).
+#[test]
+fn g60_with_a_silent_connection_unused_ones_go_that_were_not_heard_since() {
+    check(
+        r#"
+        > client a
+        > get 1
+        connect 1 to a
+        > get 2
+        connect 2 to a
+        > get 3
+        connect 3 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > open 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        > open 3
+        send 3: POST /v3/kv/range {"key":"3"}
+        > answer 1 200 {}
+        call 1: Range
+        > answer 2 200 {}
+        call 2: Range
+        > wait 1s
+        > answer 3 200 {}
+        call 3: Range
+        > get 4
+        send 3: POST /v3/kv/range {"key":"4"}
+        > get 5
+        send 2: POST /v3/kv/range {"key":"5"}
+        > wait 100ms
+        > answer 2 200 {}
+        call 5: Range
+        > wait 6s
+        at 6s
+        call 4: Timeout, not applied: deadline passed while waiting for the answer
+        close 3
+        // Nothing came on it since the silent one was heard last.
+        close 1
+        > get 6
+        send 2: POST /v3/kv/range {"key":"6"}
+        "#,
+    );
+}

@@ -195,6 +195,12 @@ impl Client {
         if *reason == CloseReason::Deadline && now - conn.last_alive < self.config.attempt_timeout {
             return self.endpoints.leave(conn.endpoint);
         }
+        if matches!(
+            reason,
+            CloseReason::Silent | CloseReason::Deadline | CloseReason::NotCreated
+        ) {
+            self.leave_unheard(now, conn);
+        }
         let is_news = self
             .endpoints
             .handle_failure(now, conn.endpoint, conn.last_alive);
@@ -218,6 +224,22 @@ impl Client {
         let gate = self.gates.entry(conn.lane).or_default();
         if let Some(until) = gate.handle_failure(now, endpoints, cap, &mut self.rng) {
             self.timers.arm(until, Timer::Retry(conn.lane));
+        }
+    }
+
+    /// Closes what nobody uses of the connections to a server that fell silent, but for those on which it was
+    /// heard since: a host that is gone leaves all of them half open, and each would cost a call its patience
+    /// (rule R-9, guarantee G60).
+    fn leave_unheard(&mut self, now: Instant, silent: &Conn) {
+        let idle = self.calls.idle_conns();
+        let is_unheard = |id: &ConnId| {
+            let conn = self.conns.get(id);
+            conn.is_some_and(|conn| {
+                conn.endpoint == silent.endpoint && conn.last_alive <= silent.last_alive
+            })
+        };
+        for id in idle.into_iter().filter(is_unheard).collect::<Vec<_>>() {
+            self.conn_lost(now, id, CloseReason::Idle);
         }
     }
 

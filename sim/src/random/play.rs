@@ -16,6 +16,8 @@ use crate::world::{Act, Between, Pace, World};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long all calls and deliveries take where nothing is wrong.
 const PROMPTLY: Duration = Duration::from_secs(3);
+/// How long a server may be silent in a snapshot: on a half-open connection that is its end.
+const SILENCE: Duration = Duration::from_secs(5);
 /// For how long root's client trusts an idle connection.
 const ROOT_IDLE: Duration = Duration::from_secs(5);
 /// For so many seconds more watches may go on, if each second brings something.
@@ -481,6 +483,7 @@ fn config(world: &World, knobs: &ClientKnobs, token_ttl: Duration) -> Config {
     config.limits.watch_buffer_bytes = knobs.watch_buffer_bytes;
     config.idle_limit = knobs.idle_limit;
     config.token_ttl = token_ttl;
+    config.snapshot_idle_timeout = SILENCE;
     if let Some(credentials) = knobs.user.and_then(User::credentials) {
         let set = config.set_credentials(credentials);
         debug_assert!(set.is_ok(), "a world's network is one that is trusted");

@@ -180,6 +180,11 @@ impl Calls {
         self.idle.first().copied()
     }
 
+    /// The connections without a call on them.
+    pub(in crate::client) fn idle_conns(&self) -> Vec<ConnId> {
+        [&self.idle[..], &self.idle_waits].concat()
+    }
+
     pub(super) fn waiting(&self, lane: Lane) -> usize {
         self.queues.get(&lane).map_or(0, VecDeque::len)
     }
