@@ -95,7 +95,7 @@ fn a_call_is_canceled_while_it_is_sent() {
         > put k v
         connect 1 to a
         > open 1
-        transmit 1: 123 bytes
+        transmit 1: 144 bytes
         > write 1 5
         > cancel 1
         call 1: Canceled, not applied: canceled by the caller
@@ -433,7 +433,7 @@ fn shutdown_ends_calls_in_each_state() {
         > put 1 v
         connect 1 to a
         > open 1
-        transmit 1: 123 bytes
+        transmit 1: 144 bytes
         > write 1
         send 1: POST /v3/kv/put {"key":"1","value":"v"}
         > get 2

@@ -206,7 +206,7 @@ fn the_deadline_passes_while_sending() {
         > put k v timeout=300ms
         connect 1 to a
         > open 1
-        transmit 1: 123 bytes
+        transmit 1: 143 bytes
         > write 1 5
         > wait 1s
         at 300ms
@@ -406,14 +406,14 @@ fn an_answer_before_the_request_was_sent_ends_the_connection() {
         > put k v
         connect 1 to a
         > open 1
-        transmit 1: 123 bytes
+        transmit 1: 144 bytes
         > answer 1 200 {}
         close 1
         > wait 100ms
         at 25.436596ms
         connect 2 to a
         > open 2
-        transmit 2: 123 bytes
+        transmit 2: 144 bytes
         > quick
         > write 2
         send 2: POST /v3/kv/put {"key":"k","value":"v"}
@@ -432,7 +432,7 @@ fn an_answer_before_the_end_of_the_request_is_its_answer_and_the_connections_las
         > put k v
         connect 1 to a
         > open 1
-        transmit 1: 123 bytes
+        transmit 1: 144 bytes
         > write 1 50
         > answer 1 400 {"error":"etcdserver: key is not provided","code":3}
         call 1: Etcd, not applied: etcdserver: key is not provided (InvalidArgument)
@@ -577,4 +577,32 @@ fn g60_with_a_silent_connection_unused_ones_go_that_were_not_heard_since() {
         send 2: POST /v3/kv/range {"key":"6"}
         "#,
     );
+}
+
+/// What a connection was sent of its last request's time.
+fn timeout_sent(world: &mut World, conn: u64) -> Option<String> {
+    let sent = String::from_utf8(world.socket(conn).sent.clone()).expect("text");
+    let (_, last) = sent.rsplit_once("HTTP/1.1\r\n").expect("a request");
+    let (_, after) = last.split_once("Grpc-Timeout: ")?;
+    Some(after.split("\r\n").next()?.to_owned())
+}
+
+#[test]
+fn r8_each_attempt_tells_the_server_what_is_left_of_the_deadline() {
+    let mut world = World::after("client a b\nget k\nopen 1");
+    assert_eq!(timeout_sent(&mut world, 1).as_deref(), Some("5000m"));
+    world.run("wait 2ms");
+    world.run("reset 1");
+    world.run("open 2");
+    assert_eq!(timeout_sent(&mut world, 2).as_deref(), Some("4998m"));
+    let mut world = World::after("client a\nput k v timeout=300ms\nopen 1");
+    assert_eq!(timeout_sent(&mut world, 1).as_deref(), Some("300m"));
+}
+
+#[test]
+fn r8_who_waits_without_a_deadline_tells_none() {
+    let mut world = World::after("client a\nlock l\nopen 1");
+    assert_eq!(timeout_sent(&mut world, 1), None);
+    let mut world = World::after("client a\nlock l timeout=2s\nopen 1");
+    assert_eq!(timeout_sent(&mut world, 1).as_deref(), Some("2000m"));
 }

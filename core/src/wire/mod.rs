@@ -23,6 +23,8 @@ mod single;
 mod unary;
 mod watch;
 
+use core::time::Duration;
+
 use self::gateway::Encoded;
 use self::gateway::Gateway;
 use self::renew::Renew;
@@ -76,9 +78,15 @@ pub(crate) enum Purpose {
 /// What a stream asks for.
 #[derive(Debug)]
 pub(crate) enum Ask<'a> {
-    Call(&'a Encoded),
+    Call {
+        request: &'a Encoded,
+        /// How long the answer is of use.
+        within: Option<Duration>,
+    },
     Watch(&'a Watch),
-    Renewal { lease: i64 },
+    Renewal {
+        lease: i64,
+    },
     Snapshot,
     Observe(&'a Observe),
 }
@@ -207,7 +215,9 @@ impl Wire {
     /// Starts a stream.
     pub(crate) fn start(&mut self, stream: StreamId, ask: &Ask<'_>) {
         match (self, ask) {
-            (Self::Unary(unary), Ask::Call(call)) => unary.start(stream, call),
+            (Self::Unary(unary), Ask::Call { request, within }) => {
+                unary.start(stream, request, *within);
+            }
             (Self::Watch(watches), Ask::Watch(watch)) => watches.start(stream, watch),
             (Self::Renew(renew), Ask::Renewal { lease }) => renew.start(stream, *lease),
             (Self::Single(single), Ask::Snapshot) => single.start_snapshot(stream),

@@ -4,6 +4,7 @@
 //! a byte that answers nothing, or is left over after an answer, ends the connection.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
@@ -15,6 +16,7 @@ use super::gateway;
 use super::gateway::AnswerError;
 use super::gateway::Encoded;
 use super::gateway::Gateway;
+use super::gateway::Timeout;
 use crate::api::Rpc;
 use crate::buf::SendBuf;
 use crate::buf::Sent;
@@ -89,7 +91,8 @@ impl Unary {
         self.heads.clear();
     }
 
-    pub(super) fn start(&mut self, stream: StreamId, call: &Encoded) {
+    /// The answer is of use `within` a time, which the server is told of.
+    pub(super) fn start(&mut self, stream: StreamId, call: &Encoded, within: Option<Duration>) {
         let start = self.out.end();
         let checked = "host, prefix and headers were checked when the configuration was made";
         if call.is_post() {
@@ -97,7 +100,11 @@ impl Unary {
                 let request = self.gateway.encoded_request(call).map(drop);
                 PostHead::new(&request, &self.host).expect(checked)
             });
-            self.out.append(|out| head.write(&call.body, out));
+            let within = within.filter(|_| !self.gateway.has_timeout());
+            self.out.append(|out| match within.map(Timeout) {
+                Some(timeout) => head.write_with(Timeout::NAME, timeout, &call.body, out),
+                None => head.write(&call.body, out),
+            });
         } else {
             let request = self.gateway.encoded_request(call);
             let written = self

@@ -197,7 +197,13 @@ impl Client {
         if needs.is_some() && conn.server == ServerVersion::Unknown {
             call.state = State::Asking(conn_id);
             let version = Encoded::new(&VersionRequest::new());
-            conn.wire.start(StreamId(id.get()), &Ask::Call(&version));
+            conn.wire.start(
+                StreamId(id.get()),
+                &Ask::Call {
+                    request: &version,
+                    within: None,
+                },
+            );
             self.stats.requests += 1;
             return self.tell_transmit(conn_id);
         }
@@ -247,7 +253,11 @@ impl Client {
         }
         let ask = match call.lease {
             Some(lease) if conn.lane == Lane::Renewals => Ask::Renewal { lease },
-            _ => Ask::Call(&call.request),
+            _ => Ask::Call {
+                request: &call.request,
+                // For the server, too, so that it does not work for nobody (rule R-8, guarantee G7).
+                within: call.deadline.map(|deadline| deadline - now),
+            },
         };
         conn.wire.start(StreamId(id.get()), &ask);
         self.tell_transmit(conn_id);

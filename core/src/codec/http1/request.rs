@@ -106,6 +106,22 @@ impl PostHead {
         write_fmt(out, format_args!("{}\r\n\r\n", body.len()));
         out.extend_from_slice(body);
     }
+
+    /// The same with one more header, of plain characters, that is another one each time.
+    pub(crate) fn write_with(
+        &self,
+        name: &'static str,
+        value: impl fmt::Display,
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(&self.0);
+        write_fmt(
+            out,
+            format_args!("{}\r\n{name}: {value}\r\n\r\n", body.len()),
+        );
+        out.extend_from_slice(body);
+    }
 }
 
 /// Appends the head of a POST whose body follows as chunks: by [`write_chunk`], any time later, and

@@ -60,7 +60,7 @@ impl Secrets {
 
     /// Whether a header of a request or an answer may be read by all.
     fn is_plain_header(&self, name: &[u8]) -> bool {
-        const PLAIN: [&str; 14] = [
+        const PLAIN: [&str; 15] = [
             "host",
             "content-length",
             "content-type",
@@ -72,6 +72,7 @@ impl Secrets {
             "date",
             "server",
             "grpc-metadata-hasleader",
+            "grpc-timeout",
             "grpc-metadata-content-type",
             "access-control-allow-methods",
             "access-control-allow-origin",

@@ -29,6 +29,7 @@ mod request;
 mod revisions;
 mod said;
 mod snapshot;
+mod timeout;
 mod watch_frames;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use answer::{AnswerError, decode_answer};
 pub use frames::{FrameError, Frames};
 pub use request::{ApiPrefix, Gateway};
 pub use snapshot::{SnapshotError, SnapshotPart, SnapshotReader};
+pub use timeout::Timeout;
 pub use watch_frames::{WatchFrames, WatchItem, WatchLimits};
 
 pub(crate) use answer::{decode, most_of_body};

@@ -12,6 +12,7 @@ use http::Method;
 use http::Request;
 use http::header;
 
+use super::timeout::Timeout;
 use crate::api::Call;
 use crate::api::Observe;
 use crate::api::Response;
@@ -144,6 +145,13 @@ impl Gateway {
     pub const fn with_require_leader(mut self, require_leader: bool) -> Self {
         self.require_leader = require_leader;
         self
+    }
+
+    /// Whether the caller's headers say how long requests may take.
+    pub(crate) fn has_timeout(&self) -> bool {
+        let is_timeout =
+            |(name, _): &(HeaderName, _)| Timeout::NAME.eq_ignore_ascii_case(name.as_str());
+        self.headers.iter().any(is_timeout)
     }
 
     /// Sends this token as `Authorization`, with no scheme before it (rule A-2), in place of any
