@@ -46,8 +46,8 @@ pub use api::*;
 pub use client::{
     Balance, CallOptions, Client, Compaction, Config, Credentials, Endpoint, Event, KeepAlive,
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output,
-    Overflow, ResyncBatch, Resynced, Stats, StreamEnd, StreamEvent, WatchBatch, WatchCarrier,
-    WatchEnd, WatchEvent, WatchOptions,
+    Overflow, ResyncBatch, Resynced, RetryBudget, Stats, StreamEnd, StreamEvent, WatchBatch,
+    WatchCarrier, WatchEnd, WatchEvent, WatchOptions,
 };
 pub use error::{
     Applied, Cause, CloseReason, Code, ConfigError, Diagnosis, Error, Fault, Feature, HttpError,

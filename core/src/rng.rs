@@ -40,7 +40,15 @@ impl Rng {
         Duration::from_nanos(self.next_u64() % nanos.max(1))
     }
 
-    /// `wait` changed by up to a tenth in either direction (rule R-6).
+    /// A time from next to nothing to `span`, each as likely; nothing only of nothing (guarantee G44).
+    pub(crate) fn spread(&mut self, span: Duration) -> Duration {
+        match span {
+            Duration::ZERO => span,
+            span => self.below(span) + Duration::from_nanos(1),
+        }
+    }
+
+    /// `wait` changed by up to a tenth in either direction (guarantee G23).
     pub(crate) fn jitter(&mut self, wait: Duration) -> Duration {
         let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         let span = nanos / 5;

@@ -336,7 +336,7 @@ fn a5_permission_denied_is_about_the_token_if_the_member_may_have_restarted() {
         > eof 2
         close 2
         > wait 30ms
-        at 23.249007ms
+        at 7.890591ms
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader) as T1
@@ -454,7 +454,7 @@ fn a5_an_error_frame_about_the_token_ends_no_renewal_and_no_watch() {
         > error 2 {"grpc_code":16,"message":"etcdserver: invalid auth token"}
         close 2
         > wait 1s
-        at 23.45735ms
+        at 21.780236ms
         connect 5 to a
         > open 5
         send 5: POST /v3/watch (open, with a leader) as T2
@@ -747,7 +747,7 @@ fn a9_the_login_goes_to_the_next_endpoint_like_any_call() {
         > eof 2
         close 2
         > wait 30ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/auth/authenticate {"name":"root","password":"p"}
@@ -795,13 +795,13 @@ fn a9_without_a_server_whoever_waits_says_so() {
         > refuse 1
         close 1
         > wait 3s
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         at 2s
         call 1: Unavailable, not applied: no endpoint could serve the call: cannot connect: connection refused
-        at 2.025436596s
+        at 2.01642852s
         close 2
-        at 2.079577277s
+        at 2.049319111s
         connect 3 to a
         ",
     );

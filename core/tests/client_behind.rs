@@ -28,7 +28,7 @@ fn g21_a_server_that_is_behind_is_left_for_another() {
         > created 2 id=1 rev=11
         close 2
         > wait 100ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)

@@ -190,7 +190,7 @@ fn a_pinned_call_does_not_move_to_another_endpoint() {
         > refuse 1
         close 1
         > wait 1s
-        at 24.414737ms
+        at 20.860227ms
         connect 2 to b
         at 100ms
         call 1: Unavailable, not applied: no endpoint could serve the call: cannot connect: connection refused
@@ -341,14 +341,14 @@ fn an_answer_that_is_not_the_calls_is_no_answer() {
         call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server sent bad JSON: invalid type: integer, expected an object in `header`, at offset 10
         > get k
         > wait 30ms
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         > open 2
         send 2: POST /v3/kv/range {"key":"k"}
         > answer 2 200
         close 2
         > wait 100ms
-        at 84.140681ms
+        at 62.890591ms
         connect 3 to a
         > open 3
         send 3: POST /v3/kv/range {"key":"k"}
@@ -413,7 +413,7 @@ fn an_answer_as_long_as_allowed_and_no_longer() {
         call 2: Limit, not applied: answer body is longer than 10 bytes
         > put k v
         > wait 30ms
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         > open 2
         send 2: POST /v3/kv/put {"key":"k","value":"v"}
@@ -499,7 +499,7 @@ fn an_old_endpoint_is_left_with_the_last_answer() {
         > reset 3
         close 3
         > wait 30ms
-        at 24.414737ms
+        at 20.860227ms
         connect 4 to a
         > get 2
         connect 5 to a

@@ -200,7 +200,7 @@ fn a_renewal_that_cannot_be_sent_ends_at_its_deadline() {
         > refuse 1
         close 1
         > wait 1s
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         at 100ms
         call 1: Unavailable, not applied: no endpoint could serve the call: cannot connect: connection refused

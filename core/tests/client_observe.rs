@@ -53,7 +53,7 @@ fn a_leader_is_told_once_whatever_is_lost() {
         > last 2
         close 2
         > until 1s
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/election/observe {\"name\":\"ZWw=\"}
@@ -107,7 +107,7 @@ fn a_refusal_is_the_end_and_a_missing_leader_is_not() {
         > error 2 {"code":14,"message":"etcdserver: no leader"}
         close 2
         > until 1s
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/election/observe {"name":"ZWw="}
@@ -137,11 +137,25 @@ fn a_server_that_breaks_off_again_and_again_is_asked_less_and_less() {
     let text = world.transcript();
     assert_eq!(text.matches("stream 1: leader").count(), 1);
     assert_eq!(text.matches("connect ").count(), 31);
-    let last = text.rsplit("at ").next().expect("times");
-    let waited = last.split_once('s').expect("a time").0;
-    // 29 rounds of 6 s, and the wait of the last: 5 s, spread by a tenth.
-    let waited = waited.parse::<f64>().expect("seconds") - 29.0 * 6.0;
-    assert!((4.4..5.6).contains(&waited), "{waited}");
+    // What each round waited, of its 6 s: up to 25 ms, and twice that, and so on up to 5 s (rule W-17).
+    let times = text
+        .split("\nat ")
+        .skip(1)
+        .map(|at| at.split_once('s').expect("a time").0);
+    let waits = times.map(|at| match at.strip_suffix('m') {
+        Some(millis) => millis.parse::<f64>().expect("a number") / 1000.0,
+        None => at.parse::<f64>().expect("a number") % 6.0,
+    });
+    let waits: Vec<f64> = waits.collect();
+    assert_eq!(waits.len(), 30);
+    for (round, wait) in (0..).zip(&waits) {
+        assert!(
+            *wait <= (0.025 * f64::powi(2.0, round)).min(5.0),
+            "{waits:?}"
+        );
+    }
+    let late = waits[10..].iter().sum::<f64>() / 20.0;
+    assert!((1.8..3.2).contains(&late), "{waits:?}");
 }
 
 #[test]
@@ -222,7 +236,7 @@ fn a_denied_observation_costs_no_login() {
         stream 1: end: etcdserver: permission denied (Unknown)
         > observe el
         > until 1s
-        at 23.249007ms
+        at 7.890591ms
         connect 3 to a
         > put k v
         send 1: POST /v3/kv/put {"key":"k","value":"v"} as T1

@@ -375,7 +375,9 @@ fn what_a_user_who_does_not_read_is_owed_stays_bounded() {
     for conn in 1..50 {
         world.run(&format!("progress {conn} id=1 rev={}", 10 + conn));
         world.run(&format!("eof {conn}"));
-        world.run("wait 6s");
+        while world.open_sockets() == 0 {
+            world.run("wait 10ms");
+        }
         let next = conn + 1;
         world.run(&format!("open {next}"));
         world.run(&format!("created {next} id=1 rev=100"));

@@ -56,7 +56,7 @@ fn a_watch_from_now_on_goes_on_after_the_revision_of_its_confirmation() {
         > reset 2
         close 2
         > wait 100ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
@@ -285,7 +285,7 @@ fn a_watch_that_no_server_confirms_in_time_ends() {
         > wait 2500ms
         at 2s
         close 1
-        at 2.025436596s
+        at 2.01642852s
         connect 2 to a
         > open 2
         send 2: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
@@ -307,7 +307,7 @@ fn a_watch_that_no_server_takes_ends_with_the_refusal() {
         > refuse 1
         close 1
         > wait 60s
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         at 100ms
         close 2
@@ -350,7 +350,7 @@ fn a_server_without_a_leader_is_tried_again() {
         > answer 2 503 {"error":{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader","http_status":"x"}}
         close 2
         > wait 100ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
@@ -403,7 +403,7 @@ fn a_stream_that_ends_with_an_error_goes_on_elsewhere() {
         > error 2 {"code":14,"message":"error reading from server: EOF"}
         close 2
         > wait 100ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
@@ -529,7 +529,7 @@ fn a_server_that_confirms_and_breaks_off_is_asked_more_and_more_slowly() {
         > eof 2
         close 2
         > wait 30ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
@@ -547,7 +547,7 @@ fn a_server_that_confirms_and_breaks_off_is_asked_more_and_more_slowly() {
         > eof 4
         close 4
         > wait 100ms
-        at 78.061013ms
+        at 71.275952ms
         connect 5 to a
         "#,
     );
@@ -577,7 +577,7 @@ fn a_connection_that_lived_long_is_replaced_at_once() {
         > eof 2
         close 2
         > wait 100ms
-        at 11.025436596s
+        at 11.01642852s
         connect 3 to a
         "#,
     );

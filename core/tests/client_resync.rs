@@ -268,7 +268,7 @@ fn g14_a_compaction_that_cannot_be_is_doubted_before_anything_is_read() {
         > canceled 1 id=1 compact=20
         close 1
         > wait 50ms
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         > open 2
         send 2: POST /v3/watch (open, with a leader)
@@ -312,7 +312,7 @@ fn w16_a_compaction_that_overtakes_the_reading_begins_it_anew() {
         send 2: POST /v3/kv/range {"key":"k/a\u0000","limit":"32","range_end":"k0","revision":"30"}
         > answer 2 400 {"error":"etcdserver: mvcc: required revision has been compacted","code":11}
         > wait 50ms
-        at 25.436596ms
+        at 16.42852ms
         send 2: POST /v3/kv/range {"key":"k/","limit":"32","range_end":"k0"}
         > page 2 rev=40 more=1 k/a@33
         watch 1: lost 11 to 40, compacted at 20
@@ -320,7 +320,7 @@ fn w16_a_compaction_that_overtakes_the_reading_begins_it_anew() {
         send 2: POST /v3/kv/range {"key":"k/a\u0000","limit":"64","range_end":"k0","revision":"40"}
         > answer 2 400 {"error":"etcdserver: mvcc: required revision has been compacted","code":11}
         > wait 100ms
-        at 104.140681ms
+        at 82.890591ms
         send 2: POST /v3/kv/range {"key":"k/","limit":"64","range_end":"k0"}
         > page 2 rev=50 k/a@33 k/b@7
         watch 1: lost 11 to 50, compacted at 20
@@ -354,7 +354,7 @@ fn w16_who_knows_keys_is_told_none_twice_by_a_reading_that_begins_anew() {
         send 2: POST /v3/kv/range {"key":"k/b\u0000","limit":"32","range_end":"k0","revision":"30"}
         > answer 2 400 {"error":"etcdserver: mvcc: required revision has been compacted","code":11}
         > wait 50ms
-        at 25.436596ms
+        at 16.42852ms
         send 2: POST /v3/kv/range {"key":"k/","limit":"32","range_end":"k0"}
         > page 2 rev=40 k/b@21 k/c@35
         watch 1: lost 11 to 40, compacted at 20
@@ -394,7 +394,7 @@ fn w16_a_watch_that_is_compacted_again_and_again_waits() {
         > canceled 3 id=1 compact=40
         close 3
         > wait 50ms
-        at 25.436596ms
+        at 16.42852ms
         send 2: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
         > page 2 rev=45
         watch 1: lost 31 to 45, compacted at 40
@@ -408,7 +408,7 @@ fn w16_a_watch_that_is_compacted_again_and_again_waits() {
         > canceled 4 id=1 compact=50
         close 4
         > wait 100ms
-        at 104.140681ms
+        at 82.890591ms
         send 2: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
         "#,
     );
@@ -585,19 +585,19 @@ fn w16_a_page_that_does_not_come_is_asked_for_again() {
         send 2: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
         > answer 2 200 {"header":{"revision":"30"},"kvs":[{"key":"YQ=="}]}
         > wait 30ms
-        at 25.436596ms
+        at 16.42852ms
         send 2: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
         > answer 2 200 {"header":{"revision":"30"},"kvs":7}
         close 2
         > wait 100ms
-        at 53.249007ms
+        at 37.890591ms
         connect 3 to a
         > open 3
         send 3: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
         > wait 6s
-        at 5.025436596s
+        at 5.01642852s
         close 3
-        at 5.074223419s
+        at 5.038208756s
         connect 4 to a
         > open 4
         send 4: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
@@ -834,19 +834,19 @@ fn a_watch_that_is_compacted_before_it_was_confirmed_is_created_first() {
         > wait 10s
         at 2s
         close 3
-        at 2.025436596s
+        at 2.01642852s
         connect 4 to a
-        at 4.025436596s
+        at 4.01642852s
         close 4
-        at 4.079577277s
+        at 4.049319111s
         connect 5 to a
-        at 6.079577277s
+        at 6.049319111s
         close 5
-        at 6.182340314s
+        at 6.071099347s
         connect 6 to a
-        at 8.182340314s
+        at 8.071099347s
         close 6
-        at 8.368383269s
+        at 8.198068109s
         connect 7 to a
         "#,
     );
@@ -892,7 +892,7 @@ fn g21_a_range_is_not_read_where_less_is_known_than_was_compacted() {
     let went_back = "the server is at revision 15, but 20 was delivered: was the cluster restored?";
     assert_eq!(end.lines().next(), Some(went_back));
     assert!(!told.contains("lost"), "{told}");
-    assert!((10..20).contains(&answered), "{told}");
+    assert!((10..30).contains(&answered), "{answered}: {told}");
 }
 
 #[test]
@@ -915,7 +915,7 @@ fn w21_a_reading_that_fails_counts_as_a_loss() {
         > reset 2
         close 2
         > wait 100ms
-        at 25.436596ms
+        at 16.42852ms
         connect 3 to a
         > open 3
         send 3: POST /v3/kv/range {"key":"k/","limit":"16","range_end":"k0"}
@@ -946,11 +946,11 @@ fn w21_a_reading_has_the_time_a_watch_may_be_without_a_connection() {
         > reset 2
         close 2
         > wait 10s
-        at 25.436596ms
+        at 16.42852ms
         connect 3 to a
         at 2s
         watch 1: end: no endpoint could serve the call: connection lost: connection reset
-        at 2.025436596s
+        at 2.01642852s
         close 3
         "#,
     );
@@ -1013,7 +1013,7 @@ fn a_page_over_the_limit_is_asked_for_again_with_a_quarter() {
         > page 2 rev=30 k/a@5 k/b@5 k/c@5 k/d@6
         close 2
         > wait 100ms
-        at 25.436596ms
+        at 16.42852ms
         connect 3 to a
         > open 3
         send 3: POST /v3/kv/range {"key":"k/","limit":"4","range_end":"k0"}

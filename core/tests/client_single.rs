@@ -20,7 +20,7 @@ fn w22_a_shared_request_that_gets_no_byte_is_followed_by_one_for_each_watch() {
         > wait 3s
         at 2s
         close 1
-        at 2.025436596s
+        at 2.01642852s
         connect 2 to a
         connect 3 to a
         > open 2
@@ -57,7 +57,7 @@ fn w22_a_server_that_said_anything_lets_requests_through() {
         > wait 3s
         at 2s
         close 1
-        at 2.025436596s
+        at 2.01642852s
         connect 2 to a
         > open 2
         send 2: POST /v3/watch (open, with a leader)
@@ -86,7 +86,7 @@ fn w22_it_is_an_endpoint_that_keeps_requests_back() {
         > reset 2
         close 2
         > wait 100ms
-        at 2.024414737s
+        at 2.020860227s
         connect 3 to a
         > open 3
         send 3: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
@@ -107,14 +107,14 @@ fn w22_a_shared_request_is_tried_again_where_the_other_does_no_better() {
         > wait 3s
         at 2s
         close 1
-        at 2.025436596s
+        at 2.01642852s
         connect 2 to a
         > open 2
         send 2: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
         > wait 3s
         at 5s
         close 2
-        at 5.054140681s
+        at 5.032890591s
         connect 3 to a
         > open 3
         send 3: POST /v3/watch (open, with a leader)
@@ -138,7 +138,7 @@ fn w22_a_shared_request_is_tried_again_later() {
         > wait 3s
         at 2s
         close 1
-        at 2.025436596s
+        at 2.01642852s
         connect 2 to a
         > open 2
         send 2: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
@@ -153,7 +153,7 @@ fn w22_a_shared_request_is_tried_again_later() {
         > wait 3s
         at 45s
         close 3
-        at 45.054140681s
+        at 45.032890591s
         connect 4 to a
         > open 4
         send 4: POST /v3/watch {"create_request":{"key":"j","progress_notify":true,"watch_id":"1"}}
@@ -276,7 +276,7 @@ fn g12_a_single_watch_goes_on_where_it_was() {
         > canceled 2 id=1
         close 2
         > wait 1s
-        at 48.749288ms
+        at 20.860227ms
         connect 3 to b
         > open 3
         send 3: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"start_revision":"12","watch_id":"1"}}
@@ -332,7 +332,7 @@ fn g20_a_server_that_was_only_frozen_is_noticed_in_time_the_next_time() {
         > refuse 2
         close 2
         > wait 100ms
-        at 2.024414737s
+        at 2.020860227s
         connect 3 to a
         > open 3
         send 3: POST /v3/watch {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}

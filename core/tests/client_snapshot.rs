@@ -103,7 +103,7 @@ fn a_snapshot_begins_elsewhere_until_something_was_delivered() {
         > reset 2
         close 2
         > wait 100ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         > open 3
         send 3: POST /v3/maintenance/snapshot {}
@@ -127,15 +127,15 @@ fn a_snapshot_of_one_member_stays_there() {
         > refuse 1
         close 1
         > until 6s
-        at 24.414737ms
+        at 20.860227ms
         connect 2 to c
-        at 2.024414737s
+        at 2.020860227s
         close 2
-        at 2.07247575s
+        at 2.062136179s
         connect 3 to c
-        at 4.07247575s
+        at 4.062136179s
         close 3
-        at 4.178887958s
+        at 4.113075416s
         connect 4 to c
         at 5s
         stream 1: end: no endpoint could serve the call: cannot connect: no connection within 2000 ms
@@ -222,7 +222,7 @@ fn a_snapshot_has_to_begin_in_time() {
         > wait 20s
         at 2s
         close 1
-        at 2.025436596s
+        at 2.01642852s
         connect 2 to a
         at 3s
         stream 1: end: no endpoint could serve the call: cannot connect: no connection within 2000 ms

@@ -159,7 +159,7 @@ fn what_waits_is_not_sent_again_once_a_server_may_have_it() {
         > eof 2
         close 2
         > until 25ms
-        at 24.414737ms
+        at 20.860227ms
         connect 3 to a
         "#,
     );

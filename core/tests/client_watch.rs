@@ -222,7 +222,7 @@ fn a_watch_canceled_without_a_reason_goes_on() {
         > watch i
         send 1: {"create_request":{"key":"i","progress_notify":true,"watch_id":"3"}}
         > wait 30ms
-        at 25.436596ms
+        at 16.42852ms
         send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"13","watch_id":"4"}}
         > created 1 id=3 rev=12
         watch 3: created at 12
@@ -232,7 +232,7 @@ fn a_watch_canceled_without_a_reason_goes_on() {
         watch 1: 13 +k
         > canceled 1 id=4
         > wait 100ms
-        at 84.140681ms
+        at 62.890591ms
         send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"14","watch_id":"5"}}
         "#,
     );
@@ -253,7 +253,7 @@ fn the_last_watch_canceled_without_a_reason_goes_on() {
         > canceled 1 id=1
         close 1
         > wait 30ms
-        at 25.436596ms
+        at 16.42852ms
         connect 2 to a
         > open 2
         send 2: POST /v3/watch (open, with a leader)

@@ -6,6 +6,7 @@ use http::HeaderName;
 use http::HeaderValue;
 
 use super::auth::Credentials;
+use super::budget::RetryBudget;
 use super::endpoint::Balance;
 use super::endpoint::Endpoint;
 use super::watch::WatchCarrier;
@@ -82,6 +83,9 @@ pub struct Config {
     pub idle_limit: Duration,
     /// How often one call is tried at the most. 100 (rule R-6).
     pub max_attempts: u32,
+    /// How many of these attempts a client makes in all once every endpoint was asked. 10 a second, and 10
+    /// for each 100 calls (guarantee G44).
+    pub retry_budget: RetryBudget,
     /// Sends `Grpc-Metadata-Hasleader: true` with watches, observations and renewals, so that a member without a
     /// leader says so instead of keeping silent (rule W-18). On.
     pub require_leader: bool,
@@ -204,6 +208,7 @@ impl Config {
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),
             max_attempts: 100,
+            retry_budget: RetryBudget::default(),
             require_leader: true,
             limits: Limits::default(),
             #[cfg(feature = "planted")]

@@ -23,6 +23,7 @@
 //! `auth` the tokens they carry.
 
 mod auth;
+mod budget;
 mod calls;
 mod config;
 mod conns;
@@ -41,6 +42,7 @@ use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
 pub use self::auth::Credentials;
+pub use self::budget::RetryBudget;
 pub use self::config::{Config, Limits};
 pub use self::endpoint::Balance;
 pub use self::endpoint::Endpoint;
@@ -54,6 +56,7 @@ pub use self::watch::{
 };
 
 use self::auth::Auth;
+use self::budget::Budget;
 use self::calls::Calls;
 use self::endpoint::Endpoints;
 use self::evidence::Evidence;
@@ -115,6 +118,7 @@ pub struct Client {
     ids: Rng,
     endpoints: Endpoints,
     evidence: Evidence,
+    budget: Budget,
     /// Every connection, opening ones included.
     conns: BTreeMap<ConnId, Conn>,
     gates: BTreeMap<Lane, Gate>,
@@ -170,6 +174,7 @@ impl Client {
             frame_bytes: config.limits.frame_bytes,
         };
         Self {
+            budget: Budget::new(config.retry_budget, now),
             endpoints: Endpoints::new(config.endpoints.clone(), config.balance, rng.next_u64()),
             wire: WireConfig {
                 gateway,

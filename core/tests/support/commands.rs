@@ -400,6 +400,8 @@ impl World {
                 }
                 "per_connection" => config.max_watches_per_connection = number(),
                 "attempts" => config.max_attempts = value.parse().expect("a number"),
+                "burst" => config.retry_budget.burst = value.parse().expect("a number"),
+                "per_second" => config.retry_budget.per_second = value.parse().expect("a number"),
                 "leader" => config.require_leader = value.parse().expect("a boolean"),
                 "body" => config.limits.body_bytes = value.parse().expect("a number"),
                 "frame" => config.limits.frame_bytes = number(),

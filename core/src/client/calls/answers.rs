@@ -2,8 +2,6 @@
 //!
 //! Why no answer came is in `losses`, what an answer to a further attempt means in `repeats`.
 
-use core::time::Duration;
-
 use super::table::Owner;
 use super::table::State;
 use crate::api::Response;
@@ -11,7 +9,6 @@ use crate::buf::Sent;
 use crate::client::Client;
 use crate::client::retry;
 use crate::client::retry::Class;
-use crate::client::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::conn::ServerVersion;
@@ -158,6 +155,9 @@ impl Client {
             },
             (result, _) => result,
         };
+        if result.is_ok() {
+            self.call_succeeded(now, id);
+        }
         if let (Err(error), Some((at, token))) = (&result, carried) {
             if let Some(status) = error.status() {
                 if self.call_refused(now, id, at, token, status) {
@@ -265,44 +265,6 @@ impl Client {
         call.last_refusal = Some(status.clone());
         let elsewhere = passing.is_members && call.lane.endpoint().is_none();
         self.make_again(now, id, elsewhere, passing.cap)
-    }
-
-    /// Makes a call again: at once where another endpoint is left to be asked, and else after a wait.
-    /// False if its deadline comes before that.
-    fn make_again(&mut self, now: Instant, id: CallId, elsewhere: bool, cap: Duration) -> bool {
-        let Some(call) = self.calls.table.get_mut(&id) else {
-            return false;
-        };
-        let endpoints = match elsewhere {
-            true => u32::try_from(self.endpoints.configured()).unwrap_or(1),
-            false => 1,
-        };
-        let wait = match call.attempts % endpoints {
-            0 => retry::wait_after_round(call.attempts / endpoints, cap),
-            _ => Duration::ZERO,
-        };
-        let until = now + self.rng.jitter(wait);
-        if call.deadline.is_some_and(|deadline| deadline <= until) {
-            return false;
-        }
-        if wait == Duration::ZERO {
-            self.call_again(now, id);
-        } else {
-            call.state = State::Resting(until);
-            self.timers.arm(until, Timer::Again(id));
-        }
-        true
-    }
-
-    /// Puts a call that was sent back at the front of its line.
-    pub(in crate::client) fn call_again(&mut self, now: Instant, id: CallId) {
-        self.calls.put_first(id);
-        if let Some(call) = self.calls.table.get_mut(&id) {
-            if let (None, Some(within)) = (call.deadline, call.sent_within) {
-                call.deadline = Some(now + within);
-                self.timers.arm(now + within, Timer::Call(id));
-            }
-        }
     }
 
     /// Ends a call that was not under way.

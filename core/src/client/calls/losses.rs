@@ -107,7 +107,7 @@ impl Client {
             if call.class.may_repeat(sent) && may_go_on && !is_probe {
                 call.last_cause = Some(cause);
                 call.last_refusal = None;
-                self.call_again(now, id);
+                self.again_after_loss(now, id);
             } else {
                 self.finish_call(id, Err(Error::Unavailable { cause, applied }));
             }

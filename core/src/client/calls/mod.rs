@@ -17,6 +17,7 @@
 //! Leases that are kept alive make calls of their own, with which they renew: those go on until they
 //! are answered, wherever a server is not silent.
 
+mod again;
 mod answers;
 mod losses;
 mod placing;
@@ -163,6 +164,7 @@ impl Client {
             Some(crate::planted::Planted::DeadlineTooEarly) => timeout / 2,
             _ => timeout,
         };
+        self.budget.handle_call();
         let sent_within = (call.waits() && options.timeout.is_none()).then_some(timeout);
         Ok(Pending {
             lease,
@@ -358,6 +360,7 @@ impl Client {
         }
         if let State::Resting(until) = call.state {
             self.timers.disarm(until, Timer::Again(id));
+            self.calls.held.remove(&id);
         }
         if let Some(until) = call.patient_until {
             self.timers.disarm(until, Timer::Patience(id));

@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 use crate::api::Rpc;
@@ -30,6 +31,8 @@ pub(in crate::client) struct Calls {
     pub(super) idle: Vec<ConnId>,
     /// The same for calls that wait for somebody else.
     pub(super) idle_waits: Vec<ConnId>,
+    /// Those that wait for the budget.
+    pub(super) held: BTreeSet<CallId>,
     /// How many of the table are on lanes of waits.
     pub(super) waits: usize,
     /// How many of the table are for leases that are kept alive, or for watches.

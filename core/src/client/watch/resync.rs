@@ -157,7 +157,7 @@ impl Client {
     }
 
     fn rest(&mut self, now: Instant, watch: WatchId, times: u32) {
-        let wait = self.rng.jitter(retry::wait_after_round(times, WATCHES_CAP));
+        let wait = self.rng.spread(retry::wait_after_round(times, WATCHES_CAP));
         // At least a moment, so that the timer cannot stay due.
         let until = now + wait.max(Duration::from_nanos(1));
         if let Some(resync) = self.resync_of(watch) {
