@@ -20,6 +20,8 @@ const PROMPTLY: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(5);
 /// For how long root's client trusts an idle connection.
 const ROOT_IDLE: Duration = Duration::from_secs(5);
+/// What comes in a second where all that comes is that servers are there.
+const FEW_BYTES: u64 = 4096;
 /// For so many seconds more watches may go on, if each second brings something.
 const MOST_SECONDS: u32 = 120;
 /// More things than this at one instant mean that time stands still (guarantee G59).
@@ -101,6 +103,7 @@ fn play_in(script: &Script, world: World) -> Played {
 
 struct Player {
     world: World,
+    clients: usize,
     /// By client and number in the script: the client's own number.
     calls: BTreeMap<(usize, usize), u64>,
     watches: BTreeMap<(usize, usize), u64>,
@@ -140,6 +143,7 @@ impl Player {
         }
         Self {
             world,
+            clients: script.clients.len(),
             calls: BTreeMap::new(),
             watches: BTreeMap::new(),
             paces: BTreeMap::new(),
@@ -272,15 +276,22 @@ impl Player {
     /// Lets come what has to. On a slow network much takes its time: it is enough that it comes.
     fn come(&self) -> Result<(), Violation> {
         self.run_until(self.world.now() + PROMPTLY)?;
-        let mut seen = self.world.look(batches);
+        let mut seen = (self.world.look(batches), self.bytes_in());
         for _ in 0..MOST_SECONDS {
             self.run_until(self.world.now() + Duration::from_secs(1))?;
-            let told = self.world.look(batches);
-            if core::mem::replace(&mut seen, told) == told {
+            let (told, bytes) = seen;
+            seen = (self.world.look(batches), self.bytes_in());
+            if seen.0 == told && seen.1 - bytes < FEW_BYTES {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// How many bytes came to all clients.
+    fn bytes_in(&self) -> u64 {
+        let stats = (0..self.clients).map(|client| self.world.stats(client));
+        stats.map(|stats| stats.bytes_in).sum()
     }
 
     /// Lets time go by, and sees that it does.
