@@ -153,6 +153,7 @@ settings! {
     idle_limit,
     max_attempts,
     require_leader,
+    notices,
     limits.http.head_bytes,
     limits.http.head_line_bytes,
     limits.http.header_count,
@@ -177,6 +178,7 @@ settings! {
     limits.leases,
     limits.stream_buffer_bytes,
     limits.request_bytes,
+    limits.notices,
 }
 
 fn member(name: &str, value: &str) -> String {
