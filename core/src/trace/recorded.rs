@@ -584,6 +584,20 @@ impl Recorded {
         self.client.poll_notice()
     }
 
+    /// As [`Client::has_notice`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert!(!client.has_notice());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn has_notice(&self) -> bool {
+        self.client.has_notice()
+    }
+
     /// As [`Client::lease_state`].
     ///
     /// ```

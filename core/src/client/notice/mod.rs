@@ -7,8 +7,9 @@
 //! a text of a server's that is not one of etcd's own: of such a text only its code is told.
 //!
 //! `reason` says why something failed or ended, `show` is all of it as text, `queue` keeps notices until
-//! they are taken, `told` is what the client says of itself.
+//! they are taken, `ids` says what one is about, `told` is what the client says of itself.
 
+mod ids;
 mod kinds;
 mod queue;
 mod reason;
@@ -448,40 +449,6 @@ impl Notice {
             | What::LeaseRenewed { .. }
             | What::LeaseEnded { .. } => Level::Debug,
             What::Woke(_) => Level::Trace,
-        }
-    }
-
-    /// The endpoint it is about, if it is about one.
-    ///
-    /// ```
-    /// # use etcd_core::{Client, Config, Instant, Put};
-    /// # let mut config = Config::new(["http://127.0.0.1:2379"])?;
-    /// # config.notices = true;
-    /// # let mut client = Client::new(config, 1, Instant::ZERO);
-    /// # client.call(Instant::ZERO, Put::new("k", "v"));
-    /// let ordered = client.poll_notice().expect("a connection was ordered");
-    /// assert_eq!(ordered.endpoint().map(|endpoint| endpoint.port()), Some(2379));
-    /// # Ok::<(), etcd_core::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub const fn endpoint(&self) -> Option<&Endpoint> {
-        match &self.what {
-            What::AttemptBegun { endpoint, .. }
-            | What::AttemptAnswered { endpoint, .. }
-            | What::AttemptFailed { endpoint, .. }
-            | What::EndpointChanged { endpoint, .. }
-            | What::ConnOrdered { endpoint, .. }
-            | What::ConnOpened { endpoint, .. }
-            | What::ConnFailed { endpoint, .. }
-            | What::ConnClosed { endpoint, .. }
-            | What::LoginBegun { endpoint, .. }
-            | What::WatchAsked { endpoint, .. }
-            | What::WatchCreated { endpoint, .. }
-            | What::WatchResumed { endpoint, .. }
-            | What::WatchLost { endpoint, .. }
-            | What::StreamAsked { endpoint, .. }
-            | What::StreamResumed { endpoint, .. } => Some(endpoint),
-            _ => None,
         }
     }
 }

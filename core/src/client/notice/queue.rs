@@ -76,6 +76,10 @@ impl Notices {
         self.queue.pop_front()
     }
 
+    pub(super) fn has_some(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// A call was put in a line, or set aside.
     pub(in crate::client) fn came(&mut self, call: CallId) {
         if self.is_on {

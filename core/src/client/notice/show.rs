@@ -375,7 +375,7 @@ impl fmt::Display for Wake {
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Warn => "warn",
             Self::Info => "info",
             Self::Debug => "debug",

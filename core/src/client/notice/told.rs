@@ -44,6 +44,19 @@ impl Client {
         self.notices.pop()
     }
 
+    /// Whether [`Client::poll_notice`] has something.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant};
+    /// let client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert!(!client.has_notice());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn has_notice(&self) -> bool {
+        self.notices.has_some()
+    }
+
     /// Tells for what calls wait that came to a line and were not sent from it.
     pub(in crate::client) fn note_waits(&mut self) {
         if !self.notices.is_on() {
