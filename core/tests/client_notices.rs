@@ -401,6 +401,68 @@ fn g47_a_snapshot_tells_where_it_is_asked_for() {
 }
 
 #[test]
+fn g39_g47_a_login_that_waits_tells_until_when() {
+    check_without_replay(
+        r#"
+        > client a notices=debug user=root password=swordfish
+        > get k
+        connect 1 to a
+        debug: call 2: asks for a token for http://a:2379
+        debug: conn 1: opening to http://a:2379 for calls
+        debug: call 1: waits for a token
+        debug: call 2: waits for a free connection
+        > open 1
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"swordfish"}
+        debug: conn 1: open to http://a:2379 after 0ns
+        debug: call 2: attempt 1 of Authenticate, for a token, at http://a:2379, its turn
+        > answer 1 500 {"code":13,"message":"what broke for user root"}
+        debug: call 2: attempt 1 at http://a:2379 failed: Internal, HTTP 500; no further one
+        warn: no token came: Internal, HTTP 500
+        info: the next login is made in 1000 ms
+        > wait 2s
+        at 1s
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"swordfish"}
+        debug: call 3: asks for a token for http://a:2379
+        debug: call 3: attempt 1 of Authenticate, for a token, at http://a:2379, its turn
+        debug: call 1: waits for a token
+        "#,
+    );
+}
+
+#[test]
+fn w16_g47_a_watch_that_reads_its_range_tells_each_wait() {
+    check(
+        r#"
+        > client a notices=info
+        > watch k from=5 compaction=snapshot
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"5","watch_id":"1"}}
+        > created 1 id=1 rev=20
+        watch 1: created at 20
+        > canceled 1 id=1 rev=20 compact=9
+        close 1
+        connect 2 to a
+        info: watch 1: reads its range, as revision 5 was compacted (oldest kept 9)
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k","limit":"16"}
+        > answer 2 503 {"code":14,"message":"etcdserver: server stopped"}
+        warn: http://a:2379: healthy before, suspect now, as it failed: etcdserver: server stopped (Unavailable); asked again in 10 s
+        > wait 6s
+        at 25.436596ms
+        send 2: POST /v3/kv/range {"key":"k","limit":"16"}
+        at 5s
+        close 2
+        warn: http://a:2379: suspect before, suspect now, as it failed: a deadline passed before the answer came; asked again in 20 s
+        info: watch 1: asks for its next page in 24 ms
+        at 5.023249007s
+        connect 3 to a
+        "#,
+    );
+}
+
+#[test]
 fn g27_g47_a_lease_that_is_gone_tells_so() {
     check(
         r#"

@@ -352,13 +352,9 @@ impl Client {
         };
         #[cfg(feature = "planted")]
         let login = keeper.plant_login(plants, login);
-        let next = match login {
-            Login::Again(until) => Some(until),
-            Login::Done | Login::Refused => None,
-        };
         self.notices.note(|| match failed {
             None => What::LoginDone,
-            Some(why) => What::LoginFailed { why, next },
+            Some(why) => What::LoginFailed { why },
         });
         match login {
             Login::Again(until) => self.login_again(until),
@@ -372,6 +368,8 @@ impl Client {
             self.timers.disarm(earlier, Timer::Login);
         }
         self.timers.arm(until, Timer::Login);
+        self.stats.backoffs += 1;
+        self.notices.note(|| What::LoginWaits { until });
     }
 
     pub(super) fn login_is_due(&mut self) {

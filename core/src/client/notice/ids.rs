@@ -91,6 +91,7 @@ impl Notice {
             | What::WatchResumed { watch, .. }
             | What::WatchLost { watch, .. }
             | What::WatchReads { watch, .. }
+            | What::WatchRests { watch, .. }
             | What::WatchLagging { watch, .. }
             | What::WatchPaused { watch, .. }
             | What::WatchFlows { watch, .. }

@@ -191,8 +191,12 @@ pub enum What {
     LoginFailed {
         /// Why.
         why: Reason,
-        /// When the next login is made for those who wait, where that is not when one is needed.
-        next: Option<Instant>,
+    },
+    /// The next login for those who wait is made later: the last one failed, or gave a token that nobody took
+    /// (guarantee G39).
+    LoginWaits {
+        /// Until when.
+        until: Instant,
     },
     /// A watch is asked for, for the first time or again.
     WatchAsked {
@@ -242,6 +246,13 @@ pub enum What {
         next: i64,
         /// The oldest one that is left, as the server told; 0 if it did not.
         compact_revision: i64,
+    },
+    /// A watch that reads its range waits before its next page, as the last one did not come.
+    WatchRests {
+        /// Which watch.
+        watch: WatchId,
+        /// Until when.
+        until: Instant,
     },
     /// A watch is behind what other answers of its member show (rule T-4).
     WatchLagging {
@@ -419,6 +430,8 @@ impl Notice {
             }
             What::ConnFailed { why, .. } if !why.is_wanted() => Level::Info,
             What::HeldBack { .. }
+            | What::LoginWaits { .. }
+            | What::WatchRests { .. }
             | What::LoginDone
             | What::WatchResumed { .. }
             | What::WatchLost { .. }

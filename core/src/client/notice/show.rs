@@ -64,11 +64,8 @@ impl fmt::Display for Notice {
                 write!(f, "{call:?}: asks for a token for {endpoint}")
             }
             What::LoginDone => f.write_str("a token came"),
-            What::LoginFailed { why, next: None } => write!(f, "no token came: {why}"),
-            What::LoginFailed {
-                why,
-                next: Some(next),
-            } => write!(f, "no token came: {why}; next login {}", after(*next)),
+            What::LoginFailed { why } => write!(f, "no token came: {why}"),
+            What::LoginWaits { until } => write!(f, "the next login is made {}", after(*until)),
             What::StreamAsked { .. }
             | What::StreamResumed { .. }
             | What::StreamLost { .. }
@@ -223,6 +220,13 @@ impl Notice {
                 f,
                 "{watch:?}: reads its range, as revision {next} was compacted (oldest kept {compact_revision})"
             ),
+            What::WatchRests { watch, until } => {
+                write!(
+                    f,
+                    "{watch:?}: asks for its next page {}",
+                    In(*until - self.at)
+                )
+            }
             What::WatchLagging {
                 watch,
                 certified,

@@ -170,6 +170,8 @@ impl Client {
         if let Some(resync) = self.resync_of(watch) {
             resync.step = Step::Resting(until);
             self.timers.arm(until, Timer::Resync(watch));
+            self.stats.backoffs += 1;
+            self.notices.note(|| What::WatchRests { watch, until });
         }
     }
 
