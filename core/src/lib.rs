@@ -43,6 +43,8 @@ pub use bytes;
 pub use http;
 
 pub use api::*;
+pub use client::notice;
+pub use client::notice::Notice;
 pub use client::{
     Balance, CallOptions, Client, Compaction, Config, Credentials, Endpoint, Event, KeepAlive,
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output,

@@ -921,6 +921,51 @@ proptest! {
     }
 
     #[test]
+    fn telling_what_it_does_changes_nothing(
+        plan in hostile_plan(),
+        seed in 0..4_u64,
+        room in prop_oneof![Just(0), Just(3), Just(100_000_usize)],
+    ) {
+        let recording = Play::of(&plan, seed).end().recording;
+        let (mut silent, mut telling) = (Run::new(seed), Run::new(seed));
+        let mut config = config(seed);
+        config.notices = true;
+        config.limits.notices = room;
+        telling.client = Recorded::new(config, seed, Instant::ZERO);
+        let mut conns = Vec::new();
+        let (mut told, mut last) = (0, Instant::ZERO);
+        for (now, input) in &recording {
+            silent.put_in(*now, input);
+            telling.put_in(*now, input);
+            let before = silent.drain();
+            telling.drain();
+            for output in &silent.outputs[before..] {
+                if let Output::Connect { conn, .. } = output {
+                    conns.push(*conn);
+                }
+            }
+            prop_assert_eq!(silent.client.poll_timeout(), telling.client.poll_timeout());
+            for conn in &conns {
+                prop_assert_eq!(silent.client.transmit(*conn), telling.client.transmit(*conn));
+            }
+            for notice in core::iter::from_fn(|| telling.client.poll_notice()) {
+                prop_assert!(last <= notice.at && notice.at <= *now, "{} at {:?}", notice, notice.at);
+                prop_assert!(!notice.to_string().is_empty());
+                (told, last) = (told + 1, notice.at);
+            }
+        }
+        prop_assert_eq!(&silent.outputs, &telling.outputs);
+        prop_assert_eq!(&silent.given, &telling.given);
+        prop_assert!(conns.is_empty() || room == 0 || told > 0, "it opened a connection");
+        prop_assert!(silent.client.poll_notice().is_none());
+        let mut stats = telling.client.stats();
+        prop_assert!(told <= room.saturating_mul(recording.len()));
+        prop_assert!(room < 100_000 || stats.notices_dropped == 0);
+        stats.notices_dropped = 0;
+        prop_assert_eq!(silent.client.stats(), stats);
+    }
+
+    #[test]
     fn what_is_recorded_replays_the_same(plan in hostile_plan(), seed in any::<u64>()) {
         let play = Play::of(&plan, seed).end();
         let mut run = Run::new(seed);

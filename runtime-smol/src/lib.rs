@@ -40,6 +40,12 @@
 //! [`Client::record_to`] writes everything that a new client is told and does to a file that replays
 //! elsewhere; `docs/replay.md` is a worked example.
 //!
+//! # Notices
+//!
+//! [`Client::with_notices`] makes a client that tells what it does by itself and why, as data with a line of text:
+//! which attempt of a call went where, what it waits for, which endpoint failed. The features `log` and
+//! `tracing` bring functions that hand them on to the crates of these names.
+//!
 //! # Dropping
 //!
 //! Dropping a call's future cancels the call; a write canceled so may have happened. That is why there
@@ -56,6 +62,7 @@ mod connect;
 mod driver;
 mod helpers;
 mod lease;
+mod notices;
 mod observer;
 mod pages;
 mod record;
@@ -72,6 +79,10 @@ pub use client::Client;
 pub use driver::Driver;
 pub use lease::Lease;
 pub use lease::LeaseHandle;
+#[cfg(feature = "log")]
+pub use notices::to_log;
+#[cfg(feature = "tracing")]
+pub use notices::to_tracing;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
@@ -88,7 +99,7 @@ pub use etcd_core::{
     Applied, Balance, CallOptions, Cause, CloseReason, Code, Compaction, Config, ConfigError,
     Credentials, Diagnosis, Endpoint, Error, Fault, Feature, HttpError, JsonError, Known,
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError,
-    NetErrorKind, NoLeader, Overflow, Phase, ProtocolError, ResyncBatch, Resynced, SnapshotFault,
-    Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchCarrier,
-    WatchEnd, WatchEvent, WatchOptions, recipes::Page,
+    NetErrorKind, NoLeader, Notice, Overflow, Phase, ProtocolError, ResyncBatch, Resynced,
+    SnapshotFault, Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch,
+    WatchCarrier, WatchEnd, WatchEvent, WatchOptions, notice, recipes::Page,
 };

@@ -2,7 +2,7 @@
 //!
 //! One lock guards it all. It is held for one visit: put something into the core, carry out its
 //! outputs, leave. Nothing is awaited under it, and wakers are called and sockets closed after it is
-//! given back ([`After`]), because both may run code that comes here again.
+//! given back ([`After`]), because both may run code that comes here again; so are notices handed over.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,6 +31,7 @@ use etcd_core::WatchId;
 use etcd_core::trace::Recorded;
 
 use crate::clock::Clock;
+use crate::notices::Listener;
 use crate::record::Journal;
 use crate::signal::Bell;
 use crate::socket::Reading;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Calls the driver.
     pub(crate) bell: Arc<Bell>,
+    /// Who is told what the core does by itself.
+    pub(crate) listener: Listener,
     state: Mutex<State>,
 }
 
@@ -65,6 +68,7 @@ impl Shared {
         Arc::new(Self {
             clock: Clock::start(),
             bell: Arc::default(),
+            listener: Listener::default(),
             state: Mutex::new(state),
         })
     }
@@ -77,9 +81,18 @@ impl Shared {
         let result = act(&mut state, now);
         state.drain(now);
         let after = mem::take(&mut state.after);
+        let tells = self.listener.is_set() && state.core.has_notice();
         drop(state);
         after.run(&self.bell);
+        if tells {
+            self.hand_over();
+        }
         result
+    }
+
+    /// Hands over the notices there are. Without the lock.
+    pub(crate) fn hand_over(&self) {
+        self.listener.hand_over(|| self.lock().core.poll_notice());
     }
 
     /// A look that puts nothing into the core.

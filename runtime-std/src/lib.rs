@@ -43,6 +43,12 @@
 //! [`Client::record_to`] writes everything that a new client is told and does to a file that replays
 //! elsewhere; `docs/replay.md` is a worked example.
 //!
+//! # Notices
+//!
+//! [`Client::with_notices`] makes a client that tells what it does by itself and why, as data with a line of text:
+//! which attempt of a call went where, what it waits for, which endpoint failed. The features `log` and
+//! `tracing` bring functions that hand them on to the crates of these names.
+//!
 //! # Time
 //!
 //! Deadlines are in [`Config`] and, for one call, in [`CallOptions`]. The clock they are measured by goes on
@@ -54,6 +60,7 @@ mod clock;
 mod helper;
 mod helpers;
 mod lease;
+mod notices;
 mod observer;
 mod pages;
 mod pending;
@@ -72,6 +79,10 @@ mod watcher;
 pub use client::Client;
 pub use lease::Lease;
 pub use lease::LeaseHandle;
+#[cfg(feature = "log")]
+pub use notices::to_log;
+#[cfg(feature = "tracing")]
+pub use notices::to_tracing;
 pub use observer::Observer;
 pub use pages::Items;
 pub use pages::Pages;
@@ -90,7 +101,7 @@ pub use etcd_core::{
     Applied, Balance, CallOptions, Cause, CloseReason, Code, Compaction, Config, ConfigError,
     Credentials, Diagnosis, Endpoint, Error, Fault, Feature, HttpError, JsonError, Known,
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError,
-    NetErrorKind, NoLeader, Overflow, Phase, ProtocolError, ResyncBatch, Resynced, SnapshotFault,
-    Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch, WatchCarrier,
-    WatchEnd, WatchEvent, WatchOptions, recipes::Page,
+    NetErrorKind, NoLeader, Notice, Overflow, Phase, ProtocolError, ResyncBatch, Resynced,
+    SnapshotFault, Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch,
+    WatchCarrier, WatchEnd, WatchEvent, WatchOptions, notice, recipes::Page,
 };

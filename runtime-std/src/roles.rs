@@ -129,6 +129,7 @@ impl Shared {
         mut ready: impl FnMut(&mut State, Instant) -> Option<T>,
     ) -> Option<T> {
         let mut looked = false;
+        let mut told = false;
         loop {
             // What was waited for is there, or the time for it is up.
             let found = ready(&mut locked, now);
@@ -148,7 +149,13 @@ impl Shared {
             }
             if locked.leader == Leader::Caller(key) {
                 (locked, now) = self.drive(locked, now, Role::Caller, until);
+            } else if !told && locked.has_notices() {
+                // A thread that sleeps hands over nothing; then it looks once more.
+                told = true;
+                drop(locked);
+                locked = self.lock();
             } else {
+                told = false;
                 let thread = Arc::new(Condvar::new());
                 locked.parked.insert(key, Arc::clone(&thread));
                 locked.park(&thread, until.map(|until| until - now));
@@ -191,6 +198,11 @@ impl Shared {
             locked.found(now, &set);
         }
         locked.put_set(set);
+        if locked.has_notices() {
+            // The one who drives may stop now, and sleep.
+            drop(locked);
+            locked = self.lock();
+        }
         (locked, now)
     }
 }

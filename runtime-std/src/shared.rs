@@ -2,8 +2,9 @@
 //! lock.
 //!
 //! The lock is held for moments only: nobody waits for the system while holding it. [`Locked`] is
-//! the lock in somebody's hands, and letting go of it pays two debts: a driver that waits with an
-//! outdated idea of what to wait for is woken, and so are the threads whose answers have come.
+//! the lock in somebody's hands, and letting go of it pays its debts: a driver that waits with an
+//! outdated idea of what to wait for is woken, and so are the threads whose answers have come. Then
+//! notices are handed over, without the lock.
 //!
 //! Who drives is decided in `roles`; what happens to a socket is in `serve`.
 
@@ -34,6 +35,7 @@ use etcd_core::trace::Recorded;
 
 use crate::clock::Clock;
 use crate::helper::Helper;
+use crate::notices::Listener;
 use crate::poll::Set;
 use crate::poll::Waker;
 use crate::record::Journal;
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     /// Where the helper thread waits when it drives. It has a place of its own, so that a caller
     /// can take the role and begin to wait before the helper has noticed.
     helper: Waker,
+    /// Who is told what the core does by itself.
+    pub(crate) listener: Listener,
     state: Mutex<State>,
 }
 
@@ -158,6 +162,7 @@ impl Shared {
             clock,
             caller: Waker::new(),
             helper: Waker::new(),
+            listener: Listener::default(),
             state: Mutex::new(State {
                 core: Recorded::new(config, seed, now),
                 journal: Journal::default(),
@@ -199,6 +204,15 @@ impl Shared {
             Role::Caller => &self.caller,
             Role::Helper => &self.helper,
         }
+    }
+
+    /// Hands over the notices there are. Without the lock.
+    pub(crate) fn hand_over(&self) {
+        let take = || {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.core.poll_notice()
+        };
+        self.listener.hand_over(take);
     }
 
     /// Ends everything: the last handle is gone, so nobody waits for anything.
@@ -298,6 +312,11 @@ pub(crate) struct Locked<'a> {
 }
 
 impl Locked<'_> {
+    /// Whether there are notices that somebody wants.
+    pub(crate) fn has_notices(&self) -> bool {
+        self.shared.listener.is_set() && self.core.has_notice()
+    }
+
     /// Sleeps without the lock until another thread rouses this one or `timeout` has passed; it may
     /// also return for no reason.
     pub(crate) fn park(&mut self, thread: &Condvar, timeout: Option<Duration>) {
@@ -352,11 +371,15 @@ impl Drop for Locked<'_> {
         }
         state.end_waits(self.shared);
         let wakes = mem::take(&mut state.wakes);
+        let tells = self.shared.listener.is_set() && state.core.has_notice();
 
         // A thread woken before this would only run into the lock.
         drop(state);
         for thread in wakes {
             thread.notify_one();
+        }
+        if tells && !thread::panicking() {
+            self.shared.hand_over();
         }
     }
 }

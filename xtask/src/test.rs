@@ -16,12 +16,15 @@ use crate::choice::Found;
 use crate::choice::etcd_help;
 use crate::failure::Failure;
 
+/// All features but `planted`, which nothing but its own tests may have. `.ci/run` has the same.
+const DRIVERS: &str = "etcd-std/log,etcd-std/tracing,etcd-smol/log,etcd-smol/tracing";
+
 pub(crate) const HELP: &str = concat!(
     "\
 Usage: cargo xtask test [--etcd PATH|3.4|3.5|sim]… [-- ARGUMENT…]
 
-Runs `cargo test --workspace ARGUMENT…` with ETCD set to an etcd binary; with
-several --etcd, once for each.
+Runs `cargo test --workspace ARGUMENT…`, with the features of the drivers and
+with ETCD set to an etcd binary; with several --etcd, once for each.
 
 ",
     etcd_help!(),
@@ -66,7 +69,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
 fn passes(found: &Found, args: &Args) -> io::Result<bool> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["test", "--workspace"])
+        .args(["test", "--workspace", "--features", DRIVERS])
         .args(args.rest())
         .env("ETCD", &found.binary)
         .status()?;

@@ -89,6 +89,10 @@ pub struct Config {
     /// Sends `Grpc-Metadata-Hasleader: true` with watches, observations and renewals, so that a member without a
     /// leader says so instead of keeping silent (rule W-18). On.
     pub require_leader: bool,
+    /// Tells what the client does by itself, attempts, waits, lost connections and the like, as notices to be
+    /// taken with [`Client::poll_notice`](crate::Client::poll_notice) (rule R-10). Off; what it does is the
+    /// same either way.
+    pub notices: bool,
     /// Bounds on what a peer or a caller can make the client hold.
     pub limits: Limits,
     /// A bug on purpose, for tests of tests.
@@ -157,6 +161,9 @@ pub struct Limits {
     pub stream_buffer_bytes: usize,
     /// The encoded body of one request. 16 MiB, well above the 1.5 MiB that etcd takes by default.
     pub request_bytes: usize,
+    /// Notices that were not taken, each some 300 bytes; beyond it the oldest gives way. 1,024: what a lost
+    /// connection with a hundred watches on it brings, several times over.
+    pub notices: usize,
 }
 
 /// The deepest nesting that serde_json follows.
@@ -210,6 +217,7 @@ impl Config {
             max_attempts: 100,
             retry_budget: RetryBudget::default(),
             require_leader: true,
+            notices: false,
             limits: Limits::default(),
             #[cfg(feature = "planted")]
             planted: None,
@@ -307,6 +315,7 @@ impl Default for Limits {
             leases: 10_000,
             stream_buffer_bytes: 1 << 20,
             request_bytes: 16 << 20,
+            notices: 1024,
         }
     }
 }

@@ -7,6 +7,10 @@ use core::time::Duration;
 
 use super::Client;
 use super::endpoint::Endpoint;
+use super::notice::EndpointReason;
+use super::notice::Reason;
+use super::notice::Use;
+use super::notice::What;
 use super::output::Output;
 use super::timer::Timer;
 use crate::conn::Conn;
@@ -54,6 +58,11 @@ impl Client {
         let mut conn = Conn::new(at, lane, wire, now, deadline);
         conn.token = self.auth.generation(at);
         self.conns.insert(id, conn);
+        self.notices.note(|| What::ConnOrdered {
+            conn: id,
+            endpoint: endpoint.clone(),
+            used_for: Use::of(lane),
+        });
         self.outputs
             .push_back(Output::Connect { conn: id, endpoint });
         id
@@ -107,13 +116,18 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let deadline = conn.connect_deadline();
+        let (deadline, ordered) = (conn.connect_deadline(), conn.last_alive);
         if !conn.handle_connected(now) {
             return;
         }
         if let Some(deadline) = deadline {
             self.timers.disarm(deadline, Timer::Connect(id));
         }
+        self.notices.note(|| What::ConnOpened {
+            conn: id,
+            endpoint: self.endpoints.get(conn.endpoint).clone(),
+            took: now - ordered,
+        });
         self.stats.connections_opened += 1;
         self.stats.connections_open += 1;
         if let Some(gate) = self.gates.get_mut(&conn.lane) {
@@ -168,6 +182,7 @@ impl Client {
         self.calls.remove_conn(id);
         // The conversation's own reason came first.
         let reason = conn.close_reason().unwrap_or(reason);
+        self.note_conn_gone(id, &conn, &reason);
         if lived_long(now, &conn) {
             self.gates.entry(conn.lane).or_default().handle_success();
         }
@@ -204,6 +219,9 @@ impl Client {
         let is_news = self
             .endpoints
             .handle_failure(now, conn.endpoint, conn.last_alive);
+        self.stats.endpoint_failures += u64::from(is_news);
+        let why = || EndpointReason::Failed(Reason::of_close(reason, conn.is_open()));
+        self.notices.look_at(&self.endpoints, conn.endpoint, why);
         // Of connections that were lost together one counts, where there is another endpoint.
         let is_only = conn.lane.endpoint().is_some() || self.endpoints.configured() == 1;
         let counts = (is_news || is_only) && *reason != CloseReason::Deadline;
@@ -224,6 +242,7 @@ impl Client {
         let gate = self.gates.entry(conn.lane).or_default();
         if let Some(until) = gate.handle_failure(now, endpoints, cap, &mut self.rng) {
             self.timers.arm(until, Timer::Retry(conn.lane));
+            self.note_held_back(conn.lane, until);
         }
     }
 
@@ -253,6 +272,7 @@ impl Client {
         }
         if let Some(until) = gate.handle_failure(now, 1, WATCHES_CAP, &mut self.rng) {
             self.timers.arm(until, Timer::Retry(Lane::Watches));
+            self.note_held_back(Lane::Watches, until);
         }
     }
 
@@ -266,6 +286,7 @@ impl Client {
         let gate = self.gates.entry(Lane::Watches).or_default();
         if let Some(until) = gate.handle_failure(now, endpoints, WATCHES_CAP, &mut self.rng) {
             self.timers.arm(until, Timer::Retry(Lane::Watches));
+            self.note_held_back(Lane::Watches, until);
         }
     }
 

@@ -27,9 +27,11 @@ mod budget;
 mod calls;
 mod config;
 mod conns;
+mod counts;
 pub(crate) mod endpoint;
 mod evidence;
 mod lease;
+pub mod notice;
 mod options;
 pub(crate) mod output;
 mod pool;
@@ -61,6 +63,9 @@ use self::calls::Calls;
 use self::endpoint::Endpoints;
 use self::evidence::Evidence;
 use self::lease::Leases;
+use self::notice::Notices;
+use self::notice::Wake;
+use self::notice::What;
 use self::pool::Gate;
 use self::streams::Streams;
 use self::timer::Timer;
@@ -128,6 +133,7 @@ pub struct Client {
     streams: Streams,
     leases: Leases,
     auth: Auth,
+    notices: Notices,
     /// The newest moment it was told.
     now: Instant,
     outputs: VecDeque<Output>,
@@ -185,6 +191,7 @@ impl Client {
                 planted: config.planted,
             },
             auth: Auth::new(config.credentials.clone(), now),
+            notices: Notices::new(config.notices, config.limits.notices),
             config,
             rng,
             evidence: Evidence::default(),
@@ -223,7 +230,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn shutdown(&mut self, now: Instant) {
-        let _ = now;
+        self.notices.handle_time(now);
         self.is_shut_down = true;
         self.shutdown_leases();
         self.shutdown_calls();
@@ -232,6 +239,7 @@ impl Client {
         while let Some((id, conn)) = self.conns.pop_first() {
             self.stats.connections_open -= u64::from(conn.is_open());
             self.outputs.push_back(Output::Close(id));
+            self.note_conn_gone(id, &conn, &CloseReason::Shutdown);
         }
         self.gates.clear();
         self.timers.clear();
@@ -404,6 +412,8 @@ impl Client {
         self.wake_leases(now);
         self.now = self.now.max(now);
         while let Some(timer) = self.timers.fire(now) {
+            self.stats.wake_ups += 1;
+            self.notices.note(|| What::Woke(Wake::of(timer)));
             match timer {
                 Timer::Call(call) => self.call_timed_out(now, call),
                 Timer::Again(call) => self.call_again(now, call),
@@ -484,19 +494,6 @@ impl Client {
         self.conns.get(&conn).map_or(&[], Conn::transmit)
     }
 
-    /// What was done since the start.
-    ///
-    /// ```
-    /// # use etcd_core::{Client, Config, Instant, Put};
-    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
-    /// assert_eq!(client.stats().requests, 0);
-    /// # Ok::<(), etcd_core::ConfigError>(())
-    /// ```
-    #[must_use]
-    pub const fn stats(&self) -> Stats {
-        self.stats
-    }
-
     /// What it was made with.
     pub(crate) const fn config(&self) -> &Config {
         &self.config
@@ -544,5 +541,6 @@ impl Client {
         }
         self.finish_lease_calls(now);
         self.arm_leases();
+        self.note_waits();
     }
 }

@@ -341,7 +341,7 @@ impl core::error::Error for WatchEnd {
     }
 }
 
-/// What a client has done since its start.
+/// What a client has done since its start, and what it holds now.
 ///
 /// ```
 /// use etcd_core::{Client, Config, Instant};
@@ -355,14 +355,30 @@ impl core::error::Error for WatchEnd {
 pub struct Stats {
     /// Connections that came to be established.
     pub connections_opened: u64,
-    /// Of these, the ones open now.
+    /// Connections that were given up before they were.
+    pub connections_failed: u64,
+    /// Connections that are open now.
     pub connections_open: u64,
     /// Requests started: attempts of calls, watches created, renewals.
     pub requests: u64,
     /// Attempts of calls after the first.
     pub retries: u64,
+    /// Attempts of calls that came to nothing, the client's own calls included (rule R-10).
+    pub attempts_failed: u64,
+    /// Waits after failures: of a call before its next attempt, and before further connections where every
+    /// endpoint failed.
+    pub backoffs: u64,
+    /// Failures of configured endpoints that made them suspect (rule B-3).
+    pub endpoint_failures: u64,
+    /// Configured endpoints that are suspect now.
+    pub endpoints_unhealthy: u64,
     /// Tokens got for a user's name and password.
     pub refreshes: u64,
+    /// Logins that gave none.
+    pub refreshes_failed: u64,
+    /// Times a watch, a snapshot or an observation lost its connection, or did not get the one it was to have,
+    /// and was to go on.
+    pub losses: u64,
     /// Watches and observations taken up again on another connection.
     pub resumes: u64,
     /// Bytes received.
@@ -372,4 +388,26 @@ pub struct Stats {
     /// Events dropped because the watch had delivered their revision before (rule W-7), and leaders
     /// dropped because the observation had delivered them or a later one.
     pub events_dropped: u64,
+    /// Times a lease that is kept alive came to its end without a renewal (guarantee G26).
+    pub leases_expired: u64,
+    /// Times something was due in `handle_timeout`.
+    pub wake_ups: u64,
+    /// Calls of users that have not ended now.
+    pub calls: u64,
+    /// Calls that wait to be sent now, the client's own included.
+    pub calls_waiting: u64,
+    /// Watches that have not ended now.
+    pub watches: u64,
+    /// Of these, the ones that a server has confirmed on the connection they are on.
+    pub watches_live: u64,
+    /// Snapshots and observations that have not ended now.
+    pub streams: u64,
+    /// Leases that are kept alive now.
+    pub leases: u64,
+    /// Of these, the ones at risk or expired.
+    pub leases_in_danger: u64,
+    /// Bytes that watches, snapshots and observations hold now, as their users have not read them.
+    pub bytes_held: u64,
+    /// Notices that were dropped, as they were not taken in time (`Limits::notices`).
+    pub notices_dropped: u64,
 }

@@ -55,6 +55,11 @@ impl Gate {
         self.closed_until = None;
     }
 
+    /// Until when it is closed, if it is.
+    pub(crate) const fn until(&self) -> Option<Instant> {
+        self.closed_until
+    }
+
     pub(crate) const fn is_open(&self) -> bool {
         self.closed_until.is_none()
     }

@@ -19,6 +19,7 @@ use crate::client::Stats;
 use crate::client::StreamEvent;
 use crate::client::WatchEvent;
 use crate::client::WatchOptions;
+use crate::client::notice::Notice;
 use crate::error::NetError;
 use crate::id::CallId;
 use crate::id::ConnId;
@@ -569,6 +570,34 @@ impl Recorded {
         event
     }
 
+    /// As [`Client::poll_notice`]. What is noted is no part of a recording: it follows from the rest.
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.poll_notice(), None);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.client.poll_notice()
+    }
+
+    /// As [`Client::has_notice`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert!(!client.has_notice());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn has_notice(&self) -> bool {
+        self.client.has_notice()
+    }
+
     /// As [`Client::lease_state`].
     ///
     /// ```
@@ -624,7 +653,7 @@ impl Recorded {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     #[must_use]
-    pub const fn stats(&self) -> Stats {
+    pub fn stats(&self) -> Stats {
         self.client.stats()
     }
 }

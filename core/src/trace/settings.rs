@@ -156,6 +156,7 @@ settings! {
     retry_budget.per_hundred_calls,
     retry_budget.burst,
     require_leader,
+    notices,
     limits.http.head_bytes,
     limits.http.head_line_bytes,
     limits.http.header_count,
@@ -180,6 +181,7 @@ settings! {
     limits.leases,
     limits.stream_buffer_bytes,
     limits.request_bytes,
+    limits.notices,
 }
 
 fn member(name: &str, value: &str) -> String {

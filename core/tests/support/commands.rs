@@ -38,6 +38,7 @@ use etcd_core::Watch;
 use etcd_core::WatchCarrier;
 use etcd_core::WatchFilter;
 use etcd_core::WatchOptions;
+use etcd_core::notice::Level;
 use etcd_core::trace::Recorded;
 use etcd_core::trace::Recording;
 
@@ -423,6 +424,17 @@ impl World {
                 "ttl" => config.token_ttl = duration(value),
                 "user" | "password" | "token" => {}
                 "request" => config.limits.request_bytes = number(),
+                "notices" => {
+                    config.notices = true;
+                    self.notices = Some(match *value {
+                        "warn" => Level::Warn,
+                        "info" => Level::Info,
+                        "debug" => Level::Debug,
+                        "trace" => Level::Trace,
+                        other => panic!("no such level: {other}"),
+                    });
+                }
+                "notice_room" => config.limits.notices = number(),
                 other => panic!("no such setting: {other}"),
             }
         }

@@ -121,6 +121,8 @@ pub struct World {
     held_streams: BTreeSet<u64>,
     /// The socket takes only what `> write` says.
     slow: bool,
+    /// Notices that matter less are not shown.
+    notices: Option<etcd_core::notice::Level>,
     text: String,
 }
 
@@ -280,6 +282,13 @@ impl World {
                 }
                 Output::Event(Event::Lease(lease)) => self.read_lease(lease),
                 Output::Event(other) => panic!("unknown event {other:?}"),
+            }
+        }
+        let least = self.notices;
+        while let Some(notice) = self.client().poll_notice() {
+            assert_eq!(notice.at, self.now, "{notice}");
+            if least.is_some_and(|least| notice.level() <= least) {
+                self.say(&format!("{}: {notice}", notice.level()));
             }
         }
     }

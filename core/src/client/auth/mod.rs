@@ -31,6 +31,8 @@ use self::keeper::Keeper;
 use self::keeper::Login;
 use self::keeper::Refusal;
 use super::Client;
+use super::notice::Reason;
+use super::notice::What;
 use super::timer::Timer;
 use crate::api::Response;
 use crate::conn::Conn;
@@ -271,7 +273,12 @@ impl Client {
             .config
             .read_timeout
             .max(core::time::Duration::from_secs(1));
-        self.auth.login = Some(self.call_login(now + timeout, at, request, is_awaited));
+        let login = self.call_login(now + timeout, at, request, is_awaited);
+        self.auth.login = Some(login);
+        self.notices.note(|| What::LoginBegun {
+            call: login,
+            endpoint: self.endpoints.get(at).clone(),
+        });
         self.auth.started = true;
     }
 
@@ -290,6 +297,7 @@ impl Client {
             Ok(true) => {}
             Ok(false) => {
                 let calls = self.calls.take_token_takers(lane);
+                calls.iter().for_each(|call| self.notices.came(*call));
                 self.auth.parked.extend(calls);
             }
             Err(error) => {
@@ -304,6 +312,7 @@ impl Client {
     fn release_calls(&mut self) {
         while let Some(call) = self.auth.parked.pop_last() {
             self.calls.put_first(call);
+            self.notices.came(call);
         }
     }
 
@@ -323,6 +332,8 @@ impl Client {
             return;
         };
         let by = self.auth.asked.take();
+        let failed = answer.as_ref().err().map(Reason::of_error);
+        self.stats.refreshes_failed += u64::from(failed.is_some());
         let keeper = &mut self.auth.keeper;
         #[cfg(feature = "planted")]
         let plants = self.config.planted;
@@ -341,6 +352,10 @@ impl Client {
         };
         #[cfg(feature = "planted")]
         let login = keeper.plant_login(plants, login);
+        self.notices.note(|| match failed {
+            None => What::LoginDone,
+            Some(why) => What::LoginFailed { why },
+        });
         match login {
             Login::Again(until) => self.login_again(until),
             Login::Done | Login::Refused => self.release_calls(),
@@ -353,6 +368,8 @@ impl Client {
             self.timers.disarm(earlier, Timer::Login);
         }
         self.timers.arm(until, Timer::Login);
+        self.stats.backoffs += 1;
+        self.notices.note(|| What::LoginWaits { until });
     }
 
     pub(super) fn login_is_due(&mut self) {

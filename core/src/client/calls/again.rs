@@ -8,6 +8,7 @@ use super::table::Pending;
 use super::table::State;
 use crate::api::Rpc;
 use crate::client::Client;
+use crate::client::notice::Reason;
 use crate::client::retry;
 use crate::client::retry::Class;
 use crate::client::timer::Timer;
@@ -41,17 +42,22 @@ impl Client {
         if call.deadline.is_some_and(comes_too_late) {
             return false;
         }
-        self.again_after(now, id, wait, endpoints);
+        self.again_after(now, id, wait, endpoints, Pending::why_again);
         true
     }
 
     /// Makes a call again whose connection was lost. How long connections wait is up to their gate.
-    pub(super) fn again_after_loss(&mut self, now: Instant, id: CallId) {
+    pub(super) fn again_after_loss(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        why: impl FnOnce(&Pending) -> Reason,
+    ) {
         let endpoints = match self.calls.table.get(&id) {
             Some(call) if call.lane.endpoint().is_none() => self.endpoints_to_ask(),
             _ => 1,
         };
-        self.again_after(now, id, Duration::ZERO, endpoints);
+        self.again_after(now, id, Duration::ZERO, endpoints, why);
     }
 
     fn endpoints_to_ask(&self) -> u32 {
@@ -60,26 +66,36 @@ impl Client {
 
     /// Makes a call again after a wait. Once each of so many endpoints was asked every attempt has its price;
     /// who cannot have one before its deadline waits for the end of the trouble.
-    fn again_after(&mut self, now: Instant, id: CallId, wait: Duration, endpoints: u32) {
+    fn again_after(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        wait: Duration,
+        endpoints: u32,
+        why: impl FnOnce(&Pending) -> Reason,
+    ) {
         let Some(call) = self.calls.table.get_mut(&id) else {
             return;
         };
-        let mut wait = wait;
+        let (mut wait, mut is_held) = (wait, false);
         if call.owner == Owner::User && call.attempts >= endpoints {
             let within = call.deadline.map(|deadline| deadline - now);
             let taken = self.budget.take(now, within);
-            let is_held = taken != Some(Duration::ZERO);
+            is_held = taken != Some(Duration::ZERO);
             wait = wait.max(taken.or(within).unwrap_or(Duration::MAX));
             if is_held {
                 self.calls.held.insert(id);
             }
         }
         if wait == Duration::ZERO {
+            self.attempt_failed(id, Some(now), why);
             return self.call_again(now, id);
         }
         let until = now + wait;
         call.state = State::Resting(until);
         self.timers.arm(until, Timer::Again(id));
+        self.attempt_failed(id, Some(until), why);
+        self.note_backoff(id, until, is_held);
     }
 
     /// A call was answered. Where that shows that the cluster serves again, who waits for the budget goes on.
@@ -107,6 +123,7 @@ impl Client {
     pub(in crate::client) fn call_again(&mut self, now: Instant, id: CallId) {
         self.calls.held.remove(&id);
         self.calls.put_first(id);
+        self.notices.came(id);
         if let Some(call) = self.calls.table.get_mut(&id) {
             if let (None, Some(within)) = (call.deadline, call.sent_within) {
                 call.deadline = Some(now + within);

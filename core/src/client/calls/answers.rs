@@ -7,6 +7,8 @@ use super::table::State;
 use crate::api::Response;
 use crate::buf::Sent;
 use crate::client::Client;
+use crate::client::notice::EndpointReason;
+use crate::client::notice::Reason;
 use crate::client::retry;
 use crate::client::retry::Class;
 use crate::conn::Conn;
@@ -68,11 +70,15 @@ impl Client {
             match passing {
                 Some(passing) if passing.is_members => {
                     let begun = conn.last_used;
-                    self.endpoints.handle_failure(now, conn.endpoint, begun);
+                    let is_news = self.endpoints.handle_failure(now, conn.endpoint, begun);
+                    self.stats.endpoint_failures += u64::from(is_news);
                 }
                 _ if !asking => self.endpoints.handle_answer(conn.endpoint),
                 _ => {}
             }
+            let why = || EndpointReason::of(&result);
+            let at = conn.endpoint;
+            self.notices.look_at(&self.endpoints, at, why);
             self.gates.entry(conn.lane).or_default().handle_success();
             of_use = match conn.lane {
                 Lane::Calls => self.endpoints.is_wanted(conn.endpoint),
@@ -161,12 +167,17 @@ impl Client {
         if let (Err(error), Some((at, token))) = (&result, carried) {
             if let Some(status) = error.status() {
                 if self.call_refused(now, id, at, token, status) {
+                    self.attempt_failed(id, Some(now), |_| Reason::of_status(status));
                     return self.call_again(now, id);
                 }
                 if self.call_refused_for_now(now, id, status) {
                     return;
                 }
             }
+        }
+        match &result {
+            Ok(_) => self.note_answer(now, id),
+            Err(error) => self.attempt_failed(id, None, |_| Reason::of_error(error)),
         }
         self.finish_call(id, result);
     }
@@ -190,8 +201,11 @@ impl Client {
             }
             Ok(()) => None,
         };
-        if cause.is_some() {
-            self.endpoints.handle_failure(now, at, now);
+        if let Some(cause) = &cause {
+            let is_news = self.endpoints.handle_failure(now, at, now);
+            self.stats.endpoint_failures += u64::from(is_news);
+            let why = || EndpointReason::Failed(Reason::of_cause(cause));
+            self.notices.look_at(&self.endpoints, at, why);
         }
         cause
     }

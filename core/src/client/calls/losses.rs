@@ -4,9 +4,11 @@
 //! `retry`.
 
 use super::table::Owner;
+use super::table::Pending;
 use super::table::State;
 use crate::buf::Sent;
 use crate::client::Client;
+use crate::client::notice::Reason;
 use crate::client::streams::is_lasting;
 use crate::client::timer::Timer;
 use crate::conn::Conn;
@@ -41,16 +43,20 @@ impl Client {
         for stream in streams.into_iter().rev() {
             let id = CallId::new(stream.0);
             if let CloseReason::Status(status) = reason {
+                let why = |_: &Pending| Reason::of_status(status);
                 if self.call_refused(now, id, conn.endpoint, conn.token, status) {
+                    self.attempt_failed(id, Some(now), why);
                     self.call_again(now, id);
                     continue;
                 }
                 if status.needs_new_token() {
+                    self.attempt_failed(id, None, why);
                     let error = self.auth.error(status.clone(), Applied::No);
                     self.fail_call(id, error);
                     continue;
                 }
                 if refused == Some(stream) {
+                    self.attempt_failed(id, None, why);
                     let error = self.auth.error(status.clone(), status.applied());
                     self.fail_call(id, error);
                     continue;
@@ -89,7 +95,9 @@ impl Client {
             } else {
                 Applied::No
             };
+            let why = |_: &Pending| Reason::of_close(reason, conn.is_open());
             if let CloseReason::Limit(limit) = reason {
+                self.attempt_failed(id, None, why);
                 let limit = *limit;
                 self.finish_call(id, Err(Error::Limit { limit, applied }));
                 continue;
@@ -107,8 +115,9 @@ impl Client {
             if call.class.may_repeat(sent) && may_go_on && !is_probe {
                 call.last_cause = Some(cause);
                 call.last_refusal = None;
-                self.again_after_loss(now, id);
+                self.again_after_loss(now, id, why);
             } else {
+                self.attempt_failed(id, None, why);
                 self.finish_call(id, Err(Error::Unavailable { cause, applied }));
             }
         }
@@ -211,6 +220,9 @@ impl Client {
                 Error::Timeout { phase, applied }
             }
         };
+        if matches!(state, State::Sent(_)) {
+            self.attempt_failed(id, None, |_| Reason::of_error(&error));
+        }
         self.finish_call(id, Err(error));
         if let State::Asking(conn) | State::Sent(conn) = state {
             self.leave_conn(now, id, conn, CloseReason::Deadline);

@@ -20,6 +20,7 @@
 mod again;
 mod answers;
 mod losses;
+mod noted;
 mod placing;
 #[cfg(feature = "planted")]
 mod planted;
@@ -34,6 +35,7 @@ use core::time::Duration;
 use self::table::Owner;
 use self::table::State;
 use super::Client;
+use super::notice::EndpointReason;
 use super::options::CallOptions;
 use super::output::Event;
 use super::output::Output;
@@ -197,6 +199,7 @@ impl Client {
             return;
         };
         let (applied, state) = (self.applied(call, pending), pending.state);
+        self.notices.handle_time(now);
         self.finish_call(call, Err(Error::Canceled { applied }));
         #[cfg(feature = "planted")]
         self.plant_canceled(call, applied);
@@ -222,6 +225,8 @@ impl Client {
     /// a read that all members have to agree on; that the user may not read it is an answer, too.
     pub(super) fn probe(&mut self, now: Instant) {
         while let Some(at) = self.endpoints.poll_probe(now) {
+            self.notices
+                .look_at(&self.endpoints, at, || EndpointReason::Due);
             let id = self.next_call_id();
             let request = Encoded::new(&Range::key("health").with_limit(1).with_keys_only());
             let deadline = now + self.config.attempt_timeout;
@@ -305,6 +310,7 @@ impl Client {
         self.calls.waits += usize::from(pending.lane.is_waits());
         self.calls.kept += usize::from(pending.owner.is_kept());
         self.calls.table.insert(id, pending);
+        self.notices.came(id);
     }
 
     fn next_call_id(&mut self) -> CallId {
@@ -378,7 +384,11 @@ impl Client {
             Owner::User => self.tell_answer(id, result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
-            Owner::Probe(at) => self.endpoints.handle_probed(at),
+            Owner::Probe(at) => {
+                self.endpoints.handle_probed(at);
+                let why = || EndpointReason::NotAsked;
+                self.notices.look_at(&self.endpoints, at, why);
+            }
             Owner::Lease(kept) => {
                 self.leases.handle_answer(kept, id, call.sent_at, result);
             }

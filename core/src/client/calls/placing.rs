@@ -116,8 +116,9 @@ impl Client {
         let Some(conn) = found else {
             return false;
         };
-        if let Some(at) = self.conns.get(&conn).map(|conn| conn.endpoint) {
-            self.endpoints.handle_call(at);
+        if let Some(to) = self.conns.get(&conn).map(|conn| conn.endpoint) {
+            self.note_choice(self.calls.first_waiting(lane), at, to);
+            self.endpoints.handle_call(to);
         }
         if let Some(call) = self.calls.pop_waiting(lane) {
             self.start_call(now, call, conn);
@@ -225,6 +226,7 @@ impl Client {
         call.attempts = call.attempts.saturating_add(1);
         call.known = self.evidence.revision();
         call.sent_at = now;
+        call.asked = Some(conn.endpoint);
         let is_free = call.lane == Lane::Calls && call.class != Class::Once;
         if call.patience.is_none() && is_free && self.endpoints.configured() > 1 {
             call.patience = Some(self.config.attempt_timeout);
@@ -238,6 +240,8 @@ impl Client {
         }
         self.stats.requests += 1;
         self.stats.retries += u64::from(call.attempts > 1);
+        let told = || call.told(id, conn_id, conn, &self.endpoints);
+        self.notices.note(told);
         #[cfg(feature = "planted")]
         if self.config.planted == Some(crate::planted::Planted::DeadlineFromSend) {
             if let Some(deadline) = call.deadline.as_mut() {

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 use crate::api::Rpc;
 use crate::client::auth::Refreshes;
+use crate::client::notice::Choice;
+use crate::client::notice::Reason;
 use crate::client::retry::Class;
 use crate::conn::Lane;
 use crate::error::Cause;
@@ -75,6 +77,11 @@ pub(in crate::client) struct Pending {
     pub(super) last_refusal: Option<Status>,
     /// How many new tokens were asked for because of it.
     pub(super) refreshes: Refreshes,
+    /// Where it was last started, and what is told of that; nothing else asks for these.
+    pub(super) asked: Option<EndpointIndex>,
+    pub(super) choice: Choice,
+    /// Why its last attempt came to nothing, while notices are on.
+    pub(super) failed: Option<Reason>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +146,9 @@ impl Pending {
             last_cause: None,
             last_refusal: None,
             refreshes: Refreshes::default(),
+            asked: None,
+            choice: Choice::default(),
+            failed: None,
         }
     }
 }

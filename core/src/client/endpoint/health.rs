@@ -14,6 +14,7 @@
 
 use core::time::Duration;
 
+use crate::client::notice::EndpointState;
 use crate::time::Instant;
 
 /// How long a suspect endpoint is left alone at first (rule B-4).
@@ -76,6 +77,15 @@ impl Health {
         if let State::Probing { since } = self.state {
             let until = since + WINDOW;
             self.state = State::Suspect { until };
+        }
+    }
+
+    /// What it is in, as it is told.
+    pub(super) const fn told(&self) -> EndpointState {
+        match self.state {
+            State::Healthy => EndpointState::Healthy,
+            State::Suspect { until } => EndpointState::Suspect { until },
+            State::Probing { .. } => EndpointState::Probing,
         }
     }
 

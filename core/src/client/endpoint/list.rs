@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Endpoint;
 use super::health::Health;
+use crate::client::notice::EndpointState;
 use crate::id::EndpointIndex;
 use crate::time::Instant;
 
@@ -98,6 +99,17 @@ impl Endpoints {
     /// Whether it serves, as far as is known.
     pub(crate) fn is_healthy(&self, at: EndpointIndex) -> bool {
         self.health.get(at.0).is_some_and(Health::is_healthy)
+    }
+
+    /// What is known of it; nothing of one that is not configured.
+    pub(crate) fn state(&self, at: EndpointIndex) -> Option<EndpointState> {
+        self.health.get(at.0).map(Health::told)
+    }
+
+    /// How many do not serve, as far as is known.
+    pub(crate) fn unhealthy(&self) -> usize {
+        let unhealthy = |health: &&Health| !health.is_healthy();
+        self.health.iter().filter(unhealthy).count()
     }
 
     /// The endpoints a call may go to rather than wait, the best first: those that serve, or all if none

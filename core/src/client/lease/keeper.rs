@@ -108,6 +108,15 @@ impl Keeper {
         self.phase
     }
 
+    pub(super) const fn valid_until(&self) -> Option<Instant> {
+        self.valid_until
+    }
+
+    /// The newest thing to tell, if that was not taken yet.
+    pub(super) const fn news(&self) -> Option<&LeaseEvent> {
+        self.news.as_ref()
+    }
+
     /// The id it is going to have is known.
     pub(super) const fn set_lease(&mut self, lease: i64) {
         self.lease = lease;

@@ -11,6 +11,7 @@
 
 mod event;
 mod keeper;
+mod noted;
 #[cfg(feature = "planted")]
 mod planted;
 
@@ -145,6 +146,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn lease(&mut self, now: Instant, grant: LeaseGrant) -> KeepAliveId {
+        self.notices.handle_time(now);
         let asked = grant.id;
         #[cfg(feature = "planted")]
         let ttl = grant.ttl;
@@ -186,6 +188,7 @@ impl Client {
         reason = "it is given away with the command, as with calls"
     )]
     pub fn keep_alive(&mut self, now: Instant, lease: KeepAlive) -> KeepAliveId {
+        self.notices.handle_time(now);
         let id = self.add_keeper(lease.lease);
         if self.end_keeper_at_start(id) {
             return id;
@@ -212,6 +215,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn release_lease(&mut self, now: Instant, lease: KeepAliveId) {
+        self.notices.handle_time(now);
         let Some(keeper) = self.leases.table.get(&lease) else {
             return;
         };
@@ -240,6 +244,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn revoke_lease(&mut self, now: Instant, lease: KeepAliveId) {
+        self.notices.handle_time(now);
         let Some(keeper) = self.leases.table.get(&lease) else {
             return;
         };
@@ -338,11 +343,13 @@ impl Client {
             LeasePhase::Starting | LeasePhase::Revoking | LeasePhase::Ended => 0,
         };
         let before = is_counted(keeper);
+        let was = (keeper.phase(), keeper.valid_until());
         let result = act(keeper);
         let after = is_counted(keeper);
         if keeper.poll_tell() {
             self.outputs.push_back(Output::Event(Event::Lease(id)));
         }
+        self.note_lease(id, was);
         self.leases.count_ttl(before, after);
         self.leases.place(id);
         Some(result)
@@ -383,6 +390,7 @@ impl Client {
 
     /// Tells the leases the time, and renews those that are due.
     pub(super) fn wake_leases(&mut self, now: Instant) {
+        self.notices.handle_time(now);
         while let Some((due, id)) = self.leases.due.first().copied() {
             if due > now {
                 break;

@@ -26,6 +26,7 @@ use self::stream::Phase;
 use self::stream::Stream;
 use self::stream::What;
 use super::Client;
+use super::notice;
 use super::options::CallOptions;
 use super::output::Event;
 use super::output::Output;
@@ -59,6 +60,17 @@ pub(super) struct Streams {
 }
 
 impl Streams {
+    /// How many have not ended.
+    pub(super) fn open(&self) -> usize {
+        let open = |stream: &&Stream| stream.phase != Phase::Ended;
+        self.table.values().filter(open).count()
+    }
+
+    /// What all of them hold undelivered, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.table.values().map(Stream::queued_bytes).sum()
+    }
+
     /// The lanes of all of them.
     pub(super) fn lanes(&self) -> impl Iterator<Item = Lane> {
         self.table.values().map(Stream::lane)
@@ -90,6 +102,7 @@ impl Client {
         reason = "options are given away with the command, as with calls"
     )]
     pub fn snapshot(&mut self, now: Instant, options: CallOptions) -> StreamId {
+        self.notices.handle_time(now);
         let at = options.endpoint.as_ref();
         let at = at.map(|endpoint| self.place_of(endpoint));
         let mut stream = Stream::new(What::Snapshot { at, bytes: 0 });
@@ -118,6 +131,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn observe(&mut self, now: Instant, observe: Observe) -> StreamId {
+        self.notices.handle_time(now);
         let limit = self.config.limits.request_bytes;
         let limit = (observe.name.len() > limit).then_some(Limit::Request(limit));
         let what = What::Observation {
@@ -142,6 +156,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn cancel_stream(&mut self, now: Instant, stream: StreamId) {
+        self.notices.handle_time(now);
         let Some(entry) = self.streams.table.get_mut(&stream) else {
             return;
         };
@@ -243,6 +258,12 @@ impl Client {
         stream.phase = Phase::On(conn_id);
         stream.attempts = stream.attempts.saturating_add(1);
         self.stats.requests += 1;
+        self.notices.note(|| notice::What::StreamAsked {
+            stream: id,
+            conn: conn_id,
+            endpoint: self.endpoints.get(conn.endpoint).clone(),
+            attempt: stream.attempts,
+        });
     }
 
     /// A connection is open; from now on a snapshot on it is bounded by its silences.
@@ -315,6 +336,12 @@ impl Client {
         let Some(stream) = self.streams.table.get_mut(&id) else {
             return;
         };
+        self.stats.losses += 1;
+        let why = || notice::Reason::of_cause(&cause);
+        self.notices.note(|| notice::What::StreamLost {
+            stream: id,
+            why: why(),
+        });
         stream.last_cause = Some(cause);
         stream.phase = Phase::Waiting;
         let begin_by = stream.begin_by;
@@ -353,6 +380,12 @@ impl Client {
                     stream.plant_leader();
                 }
                 let handled = stream.handle_leader(leader, self.endpoints.get(endpoint));
+                if handled.resumed {
+                    self.notices.note(|| notice::What::StreamResumed {
+                        stream: id,
+                        endpoint: self.endpoints.get(endpoint).clone(),
+                    });
+                }
                 self.stats.resumes += u64::from(handled.resumed);
                 self.stats.events_dropped += u64::from(handled.dropped);
             }
@@ -403,6 +436,11 @@ impl Client {
         if stream.phase == Phase::Waiting {
             self.streams.waiting.retain(|waiting| *waiting != id);
         }
+        let why = || notice::Reason::of_stream(&end);
+        self.notices.note(|| notice::What::StreamEnded {
+            stream: id,
+            why: why(),
+        });
         stream.end(end);
         stream.full = false;
         self.arm_stream(id, None);
@@ -426,6 +464,20 @@ impl Client {
             return;
         }
         stream.was_full |= full;
+        let held = stream.queued_bytes();
+        let allowed = self.config.limits.stream_buffer_bytes;
+        self.notices.note(|| match full {
+            true => notice::What::StreamPaused {
+                stream: id,
+                held,
+                allowed,
+            },
+            false => notice::What::StreamFlows {
+                stream: id,
+                held,
+                allowed,
+            },
+        });
         let Some(conn_id) = stream.conn() else { return };
         let Some(conn) = self.conns.get_mut(&conn_id) else {
             return;

@@ -13,6 +13,7 @@ use core::time::Duration;
 use super::Phase;
 use super::watch_of;
 use crate::client::Client;
+use crate::client::notice::What;
 use crate::client::timer::Timer;
 use crate::conn::Conn;
 use crate::error::CloseReason;
@@ -88,6 +89,7 @@ impl Client {
             watcher.phase = Phase::Aside;
             watcher.alone = true;
         }
+        self.notices.note(|| What::WatchSetAside { watch });
     }
 
     /// The user of a watch has read enough. If it was set aside, it waits for a connection of its own, which

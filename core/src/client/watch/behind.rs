@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use super::Phase;
 use crate::client::Client;
+use crate::client::notice::Reason;
 use crate::client::output::WatchEnd;
 use crate::error::CloseReason;
 use crate::id::ConnId;
@@ -56,6 +57,11 @@ impl Client {
             self.watches.waiting.push_back(watch);
         }
         self.watches_are_behind(now, at);
+        let why = || Reason::Behind {
+            known: seen,
+            seen: revision,
+        };
+        self.note_watch_lost(watch, Some(at), why);
         let step = self.conns.get_mut(&id).map(|conn| {
             let stream = StreamId(watch.get());
             conn.wire.cancel(stream)

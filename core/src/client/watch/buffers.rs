@@ -58,6 +58,7 @@ impl Client {
             return self.end_watch(watch, WatchEnd::Lagged { next });
         }
         if held > limit || (squeezed && held > before) {
+            self.note_full(watch, true);
             self.set_full(watch, true);
         }
         self.tell_watch(watch);
@@ -76,6 +77,7 @@ impl Client {
         let table = self.watches.table.iter();
         let free = table.filter(|(_, watcher)| may_go_on(watcher));
         for watch in free.map(|(watch, _)| *watch).collect::<Vec<_>>() {
+            self.note_full(watch, false);
             self.set_full(watch, false);
         }
     }

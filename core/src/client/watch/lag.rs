@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use super::Phase;
 use crate::client::Client;
+use crate::client::notice::What;
 use crate::client::timer::Timer;
 use crate::id::EndpointIndex;
 use crate::id::WatchId;
@@ -128,6 +129,12 @@ impl Client {
                     ..behind
                 });
                 watcher.tell_lag(behind.shown);
+                let (certified, server) = (watcher.position().certified(), behind.shown);
+                self.notices.note(|| What::WatchLagging {
+                    watch,
+                    certified,
+                    server,
+                });
                 self.tell_watch(watch);
                 None
             }

@@ -11,6 +11,7 @@ use super::passed;
 use super::watch_of;
 use crate::client::Client;
 use crate::client::conns::LONG_LIFE;
+use crate::client::notice::Reason;
 use crate::client::output::WatchEnd;
 use crate::client::timer::Timer;
 use crate::conn::Conn;
@@ -115,6 +116,7 @@ impl Client {
         let was_live = matches!(watcher.phase, Phase::Live(_));
         let conn = watcher.conn().and_then(|conn| self.conns.get(&conn));
         let carried = conn.map(|conn| (conn.endpoint, conn.token));
+        let at = carried.map(|(at, _)| at);
         let about_token = match (&why, carried) {
             (Ended::Refused(status), Some((at, token))) => {
                 self.watch_refused(now, watch, at, token, status)
@@ -134,7 +136,11 @@ impl Client {
             .map(|watcher| &watcher.options);
         let resyncs = options.is_some_and(|options| options.compaction != Compaction::Fail);
         match why {
-            Ended::Compacted { .. } if is_doubtful => {
+            Ended::Compacted { compact_revision } if is_doubtful => {
+                self.note_watch_lost(watch, at, || Reason::Compacted {
+                    next,
+                    compact_revision,
+                });
                 self.wait_again(watch);
                 self.watch_was_dropped(now, live_since);
             }
@@ -150,7 +156,8 @@ impl Client {
                     },
                 );
             }
-            Ended::Refused(_) if about_token => {
+            Ended::Refused(status) if about_token => {
+                self.note_watch_lost(watch, at, || Reason::of_status(&status));
                 self.wait_again(watch);
                 // A server that confirms and then refuses would be asked without end.
                 if was_live {
@@ -161,6 +168,7 @@ impl Client {
             Ended::TooLarge(limit) => self.end_watch(watch, passed(limit)),
             // A close of the server's own, whatever its grounds (rule W-15).
             Ended::Silently => {
+                self.note_watch_lost(watch, at, || Reason::Dropped);
                 self.wait_again(watch);
                 self.watch_was_dropped(now, live_since);
             }
@@ -200,9 +208,13 @@ impl Client {
                 if self.watch_refused(now, watch, conn.endpoint, conn.token, status));
             let end = self.lasting(reason).filter(|_| !again);
             let end = end.or_else(|| self.lost_again(now, watch, conn, reason));
+            let why = || Reason::of_close(reason, conn.is_open());
             match end {
                 Some(end) => self.end_watch(watch, end),
-                _ => self.wait_again(watch),
+                _ => {
+                    self.note_watch_lost(watch, Some(conn.endpoint), why);
+                    self.wait_again(watch);
+                }
             }
         }
     }

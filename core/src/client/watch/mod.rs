@@ -26,6 +26,7 @@ mod lag;
 mod listing;
 mod losses;
 mod merged;
+mod noted;
 mod options;
 #[cfg(feature = "planted")]
 mod planted;
@@ -53,6 +54,8 @@ use self::resync::Resyncs;
 use self::watcher::Phase;
 use self::watcher::Watcher;
 use super::Client;
+use super::notice::Reason;
+use super::notice::What;
 use super::output::Event;
 use super::output::Output;
 use super::output::WatchEnd;
@@ -131,6 +134,7 @@ impl Client {
         watch: impl Into<Watch>,
         options: WatchOptions,
     ) -> WatchId {
+        self.notices.handle_time(now);
         let watch = watch.into();
         let id = WatchId::new(self.next_watch);
         self.next_watch += 1;
@@ -176,6 +180,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn cancel_watch(&mut self, now: Instant, watch: WatchId) {
+        self.notices.handle_time(now);
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
@@ -221,6 +226,7 @@ impl Client {
             let half = held <= self.config.limits.watch_buffer_bytes / 2;
             // Where others hold too much, one that is read to its end goes on all the same.
             if half && (held == 0 || !self.watches.squeezed) {
+                self.note_full(watch, false);
                 self.set_full(watch, false);
             }
         }
@@ -298,6 +304,12 @@ impl Client {
             .start(StreamId(watch.get()), &Ask::Watch(&watcher.request()));
         watcher.phase = Phase::Creating(conn_id);
         watcher.rests = false;
+        self.notices.note(|| What::WatchAsked {
+            watch,
+            conn: conn_id,
+            endpoint: self.endpoints.get(conn.endpoint).clone(),
+            from: watcher.position().next(),
+        });
         self.stats.requests += 1;
         if core::mem::take(&mut watcher.full) {
             self.set_full(watch, true);
@@ -415,10 +427,22 @@ impl Client {
         if watcher.was_created() {
             if let Some(conn) = self.conns.get(&conn) {
                 watcher.handle_resumed(self.endpoints.get(conn.endpoint).clone());
+                self.notices.note(|| What::WatchResumed {
+                    watch,
+                    endpoint: self.endpoints.get(conn.endpoint).clone(),
+                    from: watcher.position().next(),
+                });
             }
             self.stats.resumes += 1;
         } else {
             watcher.handle_created(revision);
+            if let Some(conn) = self.conns.get(&conn) {
+                self.notices.note(|| What::WatchCreated {
+                    watch,
+                    endpoint: self.endpoints.get(conn.endpoint).clone(),
+                    revision,
+                });
+            }
         }
         if let Some(deadline) = watcher.open_deadline.take() {
             self.timers.disarm(deadline, Timer::WatchOpen(watch));
@@ -462,6 +486,8 @@ impl Client {
             self.timers.disarm(deadline, Timer::WatchOpen(watch));
         }
         self.watches.lags.remove(watch);
+        let why = || Reason::of_watch(&end);
+        self.notices.note(|| What::WatchEnded { watch, why: why() });
         watcher.end(end);
         self.tell_watch(watch);
     }

@@ -30,6 +30,7 @@ use crate::api::Response;
 use crate::client::Client;
 use crate::client::conns::LONG_LIFE;
 use crate::client::conns::WATCHES_CAP;
+use crate::client::notice::What;
 use crate::client::output::WatchEnd;
 use crate::client::retry;
 use crate::client::timer::Timer;
@@ -132,6 +133,12 @@ impl Client {
             failures: 0,
             last_error: None,
         }));
+        let next = watcher.position().next();
+        self.notices.note(|| What::WatchReads {
+            watch,
+            next,
+            compact_revision,
+        });
         self.read_anew(now, watch);
     }
 
@@ -163,6 +170,8 @@ impl Client {
         if let Some(resync) = self.resync_of(watch) {
             resync.step = Step::Resting(until);
             self.timers.arm(until, Timer::Resync(watch));
+            self.stats.backoffs += 1;
+            self.notices.note(|| What::WatchRests { watch, until });
         }
     }
 
