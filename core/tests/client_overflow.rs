@@ -131,3 +131,27 @@ fn w12_more_keys_than_the_buffer_holds_stop_the_connection() {
         "{told}"
     );
 }
+
+/// Found by random world 9005: what came after it in the same piece was lost with the connection.
+#[test]
+fn w12_the_end_of_another_watch_in_the_same_piece_is_not_lost() {
+    let begun = "client a buffer=100\nhold 1\nwatch k overflow=cancel\nwatch j from=5\nopen 1\n\
+                 created 1 id=1 rev=10\ncreated 1 id=2 rev=10";
+    let mut world = World::after(begun);
+    let too_much = format!(
+        r#"{{"watch_id":"1","events":[{},{}]}}"#,
+        support::event("k@11"),
+        support::event("k@12")
+    );
+    let compacted = r#"{"watch_id":"2","canceled":true,"compact_revision":"9"}"#;
+    let told = world.run(&format!("frame 1 {too_much}}}{{\"result\":{compacted}"));
+    assert_eq!(
+        told,
+        [
+            "watch 2: end: revision 5 was compacted, the oldest one kept is 9",
+            "close 1"
+        ]
+    );
+    let told = world.run("read 1").join("\n");
+    assert!(told.ends_with("12 is the next revision"), "{told}");
+}

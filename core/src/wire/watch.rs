@@ -178,7 +178,11 @@ impl WatchWire {
             entry.state = EntryState::Canceling;
         }
         if self.state.ids.is_empty() {
-            return CancelStep::CloseConnection;
+            // Another one's end may wait to be taken; it is closed as idle after that.
+            return match self.state.events.is_empty() {
+                true => CancelStep::CloseConnection,
+                false => CancelStep::Done,
+            };
         }
         self.duplex.send(&WatchRequest::Cancel { watch_id: id });
         CancelStep::Done
