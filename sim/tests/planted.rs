@@ -67,6 +67,13 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::SilenceTrusted, 1, "G18"),
     (Planted::SlowStalls, 2, "G18"),
     (Planted::LeaderAgain, 246, "G9"),
+    (Planted::ResyncSkipsDelete, 3, "W-16"),
+    (Planted::ResyncAtRead, 3, "G12"),
+    (Planted::ResyncUnpinned, 3, "W-16"),
+    (Planted::LagTooEarly, 0, "T-4"),
+    (Planted::TokenGoesBack, 28, "G39"),
+    (Planted::RefusedTokenAgain, 15, "G60"),
+    (Planted::OldRefusalCounts, 3740, "G39"),
 ];
 
 fn verdict(planted: Planted, seed: u64) -> Option<&'static str> {

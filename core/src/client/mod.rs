@@ -179,7 +179,10 @@ impl Client {
                 #[cfg(feature = "planted")]
                 planted: config.planted,
             },
+            #[cfg(not(feature = "planted"))]
             auth: Auth::new(config.credentials.clone(), now),
+            #[cfg(feature = "planted")]
+            auth: Auth::new(config.credentials.clone(), now).with_planted(config.planted),
             config,
             rng,
             evidence: Evidence::default(),
