@@ -133,6 +133,7 @@ fn w12_more_keys_than_the_buffer_holds_stop_the_connection() {
 }
 
 /// Found by random world 9005: what came after it in the same piece was lost with the connection.
+/// Rule W-13, too: there is no newline between the two frames.
 #[test]
 fn w12_the_end_of_another_watch_in_the_same_piece_is_not_lost() {
     let begun = "client a buffer=100\nhold 1\nwatch k overflow=cancel\nwatch j from=5\nopen 1\n\
