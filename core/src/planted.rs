@@ -147,6 +147,20 @@ planted! {
     SlowStalls,
     /// A leader that an observation told is told again when it resumes.
     LeaderAgain,
+    /// What was deleted is not told of a range that is read in place of compacted history.
+    ResyncSkipsDelete,
+    /// A watch goes on at the revision its range was read at.
+    ResyncAtRead,
+    /// Each page of a range is read at the newest revision.
+    ResyncUnpinned,
+    /// A watch is told to lag as soon as it is behind.
+    LagTooEarly,
+    /// A member that takes an older token makes it the newest again.
+    TokenGoesBack,
+    /// A token that a member refused is sent there again.
+    RefusedTokenAgain,
+    /// The refusal of an older token counts for the newest.
+    OldRefusalCounts,
 }
 
 impl core::fmt::Display for Planted {

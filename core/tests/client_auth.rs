@@ -20,6 +20,7 @@ use support::World;
 use support::check;
 use support::check_without_replay;
 
+/// Rule A-2, too: what stands behind `as` is the whole header, and there is no scheme in it.
 #[test]
 fn a1_a_token_of_ones_own_is_sent_as_it_is_and_its_refusal_is_the_end() {
     check(
@@ -1056,6 +1057,7 @@ const PASSWORD: &str = "swordfish-7";
 const TOKEN: &str = "OobIPvTaOfTzRZNW.52";
 const GIVEN: &str = "mcuNbaKwzkjxBLKd.26";
 
+/// Guarantee G40.
 #[test]
 fn a12_no_debug_and_no_error_shows_a_secret() {
     let session = format!(
@@ -1107,6 +1109,7 @@ fn a12_no_debug_and_no_error_shows_a_secret() {
     assert!(world.transcript().contains(GIVEN), "the token was used");
 }
 
+/// Guarantee G40.
 #[test]
 fn a12_no_output_shows_a_secret() {
     let mut config = Config::new(["a"]).unwrap();

@@ -105,6 +105,7 @@ fn a_call_is_canceled_while_it_is_sent() {
     );
 }
 
+/// Rule B-11: a connection with an unfinished answer is not used again.
 #[test]
 fn a_call_is_canceled_before_its_answer() {
     check(
@@ -200,6 +201,7 @@ fn a_pinned_call_does_not_move_to_another_endpoint() {
     );
 }
 
+/// Rule R-9.
 #[test]
 fn an_idle_connection_is_not_used_after_its_limit() {
     check(

@@ -103,6 +103,7 @@ fn check_cut(version: &str, len: usize, cuts: &[usize], end: &str) {
     assert_eq!(got, rest.concat(), "{version}, cut at {len}");
 }
 
+/// Guarantee G15.
 #[test]
 fn a_connection_cut_at_every_byte_moves_the_watch_on_by_what_was_whole() {
     for version in SERVERS {

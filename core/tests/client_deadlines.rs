@@ -106,6 +106,7 @@ fn connections_that_are_refused_together_count_as_one_round() {
     );
 }
 
+/// Rule T-2: connecting has a time of its own.
 #[test]
 fn a_connection_that_does_not_open_in_time_is_given_up() {
     check(
@@ -286,6 +287,7 @@ fn a_deadline_closes_only_its_own_connection() {
     );
 }
 
+/// Rule T-2: so has a request.
 #[test]
 fn reads_and_writes_have_their_own_deadlines() {
     check(
@@ -686,4 +688,31 @@ fn g44_another_endpoint_costs_nothing() {
         send 4: POST /v3/kv/range {"key":"1"}
         "#,
     );
+}
+
+/// A read is asked again, and so is what shows whether it was done before; all else is done once.
+#[test]
+fn r1_there_are_three_classes_of_calls() {
+    let mut world = World::after("client a\nget k\nend 7\nput k v\nopen 1\nopen 2\nopen 3");
+    assert_eq!(world.run("eof 1"), ["close 1"]);
+    assert_eq!(world.run("eof 2"), ["close 2"]);
+    let told = world.run("eof 3").join("\n");
+    assert!(
+        told.contains("call 3: Unavailable, maybe applied"),
+        "{told}"
+    );
+    world.run("wait 1s");
+    let again = [world.run("open 4").join(""), world.run("open 5").join("")];
+    assert_eq!(
+        again,
+        [
+            r#"send 4: POST /v3/lease/revoke {"ID":"7"}"#,
+            r#"send 5: POST /v3/kv/range {"key":"k"}"#
+        ]
+    );
+    let gone = r#"404 {"code":5,"message":"etcdserver: requested lease not found"}"#;
+    let told = world.run(&format!("answer 4 {gone}"));
+    assert_eq!(told, ["call 2: LeaseRevoke"]);
+    assert_eq!(world.run("answer 5 200 {}"), ["call 1: Range"]);
+    assert_eq!(world.open_sockets(), 2);
 }

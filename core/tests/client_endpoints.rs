@@ -3,6 +3,8 @@
 
 mod support;
 
+use etcd_core::Endpoint;
+use support::World;
 use support::check;
 
 #[test]
@@ -164,6 +166,7 @@ fn r8_a_call_that_found_no_other_endpoint_in_time_tells_the_refusal() {
     );
 }
 
+/// Rule B-2: from healthy to suspect, and back by a probe.
 #[test]
 fn b4_an_endpoint_that_failed_is_asked_once_its_window_is_over() {
     check(
@@ -414,4 +417,89 @@ fn b7_an_answer_of_another_cluster_is_not_delivered() {
         call 3: Unavailable, maybe applied: no endpoint could serve the call: the answer came from cluster 6, and the first one from cluster 5; make a new client, or correct the endpoints
         "#,
     );
+}
+
+#[test]
+fn b1_an_endpoint_is_a_scheme_a_host_and_a_port() {
+    for (text, host, port) in [
+        ("a", "a", 2379),
+        ("http://a", "a", 2379),
+        ("a:1", "a", 1),
+        ("http://10.0.0.1:65535", "10.0.0.1", 65535),
+        ("http://[::1]:2380", "::1", 2380),
+        ("[::1]", "::1", 2379),
+    ] {
+        let endpoint: Endpoint = text.parse().expect("an endpoint");
+        assert_eq!((endpoint.host(), endpoint.port()), (host, port), "{text}");
+        let again: Endpoint = endpoint.to_string().parse().expect("an endpoint");
+        assert_eq!(again, endpoint, "{text}");
+    }
+}
+
+/// Guarantee G42: no token goes where a redirect points, as nothing does.
+#[test]
+fn g42_a_redirect_is_not_followed() {
+    check(
+        r#"
+        > client a b user=root password=p
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"p"}
+        > answer 1 200 {"token":"T1"}
+        send 1: POST /v3/kv/put {"key":"k","value":"v"} as T1
+        > raw 1 HTTP/1.1 307 Moved\r\nLocation: http://c:2379/v3/kv/put\r\nContent-Length: 0\r\n\r\n
+        call 1: Etcd, not applied: answer with status 307 (InvalidArgument): the server wants /v3/kv/put to be asked elsewhere, which is not followed; give the endpoint that it redirects to, and an API prefix without double slashes
+        > wait 60s
+        "#,
+    );
+}
+
+/// Guarantee G48: what members say of their addresses is for the user, and nobody dials them.
+#[test]
+fn g48_members_that_are_told_are_not_dialled() {
+    let mut world = World::after("client a\nmembers\nopen 1");
+    let addresses = r#""clientURLs":["http://b:2379","http://c:2379"]"#;
+    let told = world.run(&format!(
+        r#"answer 1 200 {{"members":[{{"ID":"1",{addresses}}}]}}"#
+    ));
+    assert_eq!(told, ["call 1: MemberList"]);
+    world.run("get k");
+    world.run("reset 1");
+    let told = world.run("wait 20s");
+    let dialled = told.iter().filter(|line| line.starts_with("connect "));
+    let dialled: Vec<_> = dialled.collect();
+    assert!(!dialled.is_empty(), "{told:?}");
+    assert!(
+        dialled.iter().all(|line| line.ends_with(" to a")),
+        "{told:?}"
+    );
+}
+
+/// While a leader is chosen, the next attempt comes within 100 ms, spread by a tenth, however long that
+/// takes.
+#[test]
+fn g45_a_write_is_tried_again_soon_while_there_is_no_leader() {
+    let mut world = World::after("client a\nput k v\nopen 1");
+    for round in 0..20 {
+        let told = world.run(r#"answer 1 500 {"code":2,"message":"raft proposal dropped"}"#);
+        assert!(told.is_empty(), "{round}: {told:?}");
+        let told = world.run("wait 100ms").join("\n");
+        assert!(told.contains("send 1: POST /v3/kv/put"), "{round}: {told}");
+    }
+    assert_eq!(world.run("answer 1 200 {}"), ["call 1: Put"]);
+    let mut world = World::after("client a b\nput k v");
+    let mut conn = 0;
+    for round in 0..20 {
+        if round > 0 {
+            let told = world.run("wait 100ms").join("\n");
+            assert!(told.contains("connect"), "{round}: {told}");
+        }
+        for _ in 0..2 {
+            conn += 1;
+            world.run(&format!("open {conn}"));
+            let no = r#"503 {"code":14,"message":"etcdserver: no leader"}"#;
+            world.run(&format!("answer {conn} {no}"));
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod support;
 
 use support::check;
 
+/// Rule L-9, as gateway.md 8 amends it: one after the other on a stream.
 #[test]
 fn renewals_share_one_connection_and_are_answered_in_their_order() {
     check(
@@ -28,6 +29,7 @@ fn renewals_share_one_connection_and_are_answered_in_their_order() {
     );
 }
 
+/// Rule B-11, as gateway.md 8 amends it: all renewals share one.
 #[test]
 fn renewals_and_calls_have_connections_of_their_own() {
     check(
@@ -50,6 +52,7 @@ fn renewals_and_calls_have_connections_of_their_own() {
     );
 }
 
+/// Rule L-11.
 #[test]
 fn a_lease_that_is_gone_is_not_found() {
     check(

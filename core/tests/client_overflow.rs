@@ -47,6 +47,7 @@ fn w12_alone_on_its_connection_its_end_closes_that() {
 }
 
 /// What the same piece says of its neighbour is heard, though nobody else is on the connection then.
+/// Rule W-13, too: there is no newline between the frames.
 #[test]
 fn w12_its_neighbours_end_in_the_same_piece_is_not_lost() {
     let mut world = World::after(

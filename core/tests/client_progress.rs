@@ -32,6 +32,7 @@ fn progress_of_a_watch_moves_where_it_goes_on() {
     );
 }
 
+/// Rule W-27, but that it is asked for again where nothing comes, which is left to the user.
 #[test]
 fn progress_is_asked_for_once_the_servers_version_is_known() {
     check(
@@ -390,5 +391,42 @@ fn what_a_user_who_does_not_read_is_owed_stays_bounded() {
             "watch 1: progress 59",
             "watch 1: resumed from 60 at a"
         ]
+    );
+}
+
+/// Answers of other calls say how far the store is, and not what the watch was sent; nor does time.
+#[test]
+fn w6_nothing_else_moves_where_a_watch_goes_on() {
+    check(
+        r#"
+        > client a b
+        > watch k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > get k
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {"header":{"revision":"50"}}
+        call 1: Range
+        > watch j
+        send 1: {"create_request":{"key":"j","progress_notify":true,"watch_id":"2"}}
+        > created 1 id=2 rev=60
+        watch 2: created at 60
+        > events 1 id=2 rev=70 j@65
+        watch 2: 65 +j
+        > wait 3600s
+        > eof 1
+        close 1
+        connect 3 to b
+        > open 3
+        send 3: POST /v3/watch (open, with a leader)
+        send 3: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        send 3: {"create_request":{"key":"j","progress_notify":true,"start_revision":"66","watch_id":"2"}}
+        "#,
     );
 }

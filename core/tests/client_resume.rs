@@ -5,6 +5,7 @@ mod support;
 use support::World;
 use support::check;
 
+/// Rule W-4: it goes on right behind it. Rule W-11: that it was created is told once, and that it goes on is an event of its own.
 #[test]
 fn a_watch_goes_on_after_the_last_revision_it_delivered() {
     check(
@@ -143,6 +144,7 @@ fn fragments_are_joined_to_whole_revisions() {
     );
 }
 
+/// Rule W-8.
 #[test]
 fn a_part_of_a_revision_is_dropped_with_its_connection() {
     check(
@@ -361,6 +363,7 @@ fn a_server_without_a_leader_is_tried_again() {
     );
 }
 
+/// Rule W-19.
 #[test]
 fn a_server_without_the_gateway_ends_the_watch() {
     check(

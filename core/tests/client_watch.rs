@@ -5,6 +5,7 @@ mod support;
 use support::World;
 use support::check;
 
+/// Rule W-26: progress is asked for if nothing else is said.
 #[test]
 fn a_watch_is_created_and_delivers_whole_revisions_in_order() {
     check(
@@ -69,6 +70,7 @@ fn the_carrier_asks_for_a_leader_only_if_configured() {
     );
 }
 
+/// Rule W-14.
 #[test]
 fn a_refused_watch_ends_and_the_others_go_on() {
     check(
@@ -95,6 +97,7 @@ fn a_refused_watch_ends_and_the_others_go_on() {
     );
 }
 
+/// Rules W-14 and W-24: whatever its id, a refusal is that of its own watch.
 #[test]
 fn a_refusal_under_the_id_0_is_for_the_first_create_that_waits() {
     check(
@@ -200,6 +203,7 @@ fn two_watches_that_end_in_one_piece_both_end() {
     );
 }
 
+/// Rule W-15.
 #[test]
 fn a_watch_canceled_without_a_reason_goes_on() {
     check(
@@ -266,6 +270,7 @@ fn the_last_watch_canceled_without_a_reason_goes_on() {
     );
 }
 
+/// Rule W-15.
 #[test]
 fn a_watch_canceled_with_a_reason_ends_with_it() {
     check(
@@ -321,6 +326,7 @@ fn a_connection_carries_as_many_watches_as_allowed_and_no_more() {
     );
 }
 
+/// Rule W-24.
 #[test]
 fn ids_are_never_used_again_and_late_frames_are_dropped() {
     check(
@@ -441,6 +447,7 @@ fn a_watch_canceled_before_it_was_placed_never_was() {
     );
 }
 
+/// Rule W-19.
 #[test]
 fn a_watch_the_user_may_not_have_ends() {
     check(
@@ -536,6 +543,7 @@ fn as_many_watches_as_allowed_and_no_more() {
     );
 }
 
+/// Rule W-25: a hundred on each, if nothing else is said.
 #[test]
 fn five_hundred_watches_of_which_half_are_canceled_use_five_connections() {
     let mut world = World::after("client a");

@@ -861,6 +861,7 @@ proptest! {
     // A failure is printed as its smallest plan; what was learned from it becomes a transcript.
     #![proptest_config(four_times_the_usual())]
 
+    /// Rule W-9: no revision is split, reordered or repeated.
     #[test]
     fn everything_ends_once_and_watches_have_no_gap(plan in plan(), seed in 0..4_u64) {
         let play = Play::of(&plan, seed).end();
@@ -868,6 +869,7 @@ proptest! {
         play.check_streams();
     }
 
+    /// Guarantee G59, too: after a timer was served it is not due any more (law 3).
     #[test]
     fn everything_ends_once_whatever_servers_send(plan in hostile_plan(), seed in 0..4_u64) {
         Play::of(&plan, seed).end();
@@ -911,6 +913,7 @@ proptest! {
         prop_assert_eq!(&at_once.given, &late.given);
     }
 
+    /// Guarantee G57.
     #[test]
     fn the_same_inputs_give_the_same_outputs(plan in hostile_plan(), seed in any::<u64>()) {
         let play = Play::of(&plan, seed).end();
@@ -920,6 +923,7 @@ proptest! {
         prop_assert_eq!(play.run.client.stats(), again.client.stats());
     }
 
+    /// Guarantee G58.
     #[test]
     fn telling_what_it_does_changes_nothing(
         plan in hostile_plan(),

@@ -243,6 +243,7 @@ impl Play {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
+    /// Rule L-2: it follows from when what was sent and granted, and from nothing else.
     #[test]
     fn g25_g26_g27_what_is_said_of_a_lease_is_what_the_model_says(
         ttl in 1..20_u8,

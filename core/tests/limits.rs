@@ -90,6 +90,7 @@ fn a_refusal_without_end_is_ended_by_time() {
     assert_eq!(world.run("wait 1s")[..2], ["at 1s", "close 1"]);
 }
 
+/// Guarantee G17.
 #[test]
 fn a_watch_nobody_reads_stops_its_connection_at_the_limit() {
     for buffer in [1_000, 10_000, 100_000] {

@@ -189,6 +189,7 @@ fn a_life_with_everything_in_it_replays_and_says_no_secret() {
     assert!(log.contains("bm90IHNlY3JldA=="), "other values are there");
 }
 
+/// Guarantee G58.
 #[test]
 fn every_line_that_is_altered_is_the_first_difference() {
     let log = life();
@@ -326,6 +327,7 @@ fn damage_is_refused_where_it_is() {
     }
 }
 
+/// Guarantee G40.
 #[test]
 fn secrets_are_hidden_wherever_answers_are_cut() {
     let value = "v4lue-to-hide";

@@ -109,6 +109,7 @@ fn limits(frame_bytes: usize, revision_bytes: usize) -> WatchLimits {
     limits
 }
 
+/// Rule W-9: units are whole revisions.
 #[test]
 fn whole_revisions_come_out_of_any_frame() {
     let e = |revision| event(revision, 3);

@@ -26,6 +26,9 @@ fn no_guarantee_is_broken_in_random_worlds() {
     assert!(evidence.events > 40_000, "{evidence}");
     assert!(evidence.resumes > 300, "{evidence}");
     assert!(evidence.compactions_told > 50, "{evidence}");
+    assert!(evidence.resyncs_ended > 100, "{evidence}");
+    assert!(evidence.resynced_keys > 400, "{evidence}");
+    assert!(evidence.lags_told > 100, "{evidence}");
     assert!(evidence.logins > 150, "{evidence}");
     assert!(evidence.calls_unauthorized > 50, "{evidence}");
     assert!(evidence.calls_denied > 50, "{evidence}");

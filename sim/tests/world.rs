@@ -490,6 +490,7 @@ fn print_a_digest() {
     println!("digest {:x}", wild(7).digest);
 }
 
+/// Guarantee G57.
 #[test]
 fn another_process_makes_the_same_world() {
     let this = std::env::current_exe().unwrap();

@@ -190,7 +190,10 @@ impl Client {
                 #[cfg(feature = "planted")]
                 planted: config.planted,
             },
+            #[cfg(not(feature = "planted"))]
             auth: Auth::new(config.credentials.clone(), now),
+            #[cfg(feature = "planted")]
+            auth: Auth::new(config.credentials.clone(), now).with_planted(config.planted),
             notices: Notices::new(config.notices, config.limits.notices),
             config,
             rng,

@@ -23,6 +23,7 @@ use etcd_core::LeaseGrant;
 use etcd_core::LeaseKeepAlive;
 use etcd_core::LeaseRevoke;
 use etcd_core::Lock;
+use etcd_core::MemberList;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
 use etcd_core::NoLeader;
@@ -133,6 +134,7 @@ impl World {
             ),
             "defragment" => self.call(Defragment::new(), &words),
             "hashkv" => self.call(HashKv::new(0), &words),
+            "members" => self.call(MemberList::new(), &words),
             "readyz" => self.call(Readyz::new(), &words),
             "version" => self.call(VersionRequest::new(), &words),
             "login" => self.call(Authenticate::new(words.at(0), words.at(1)), &words),

@@ -9,7 +9,7 @@
 //!           ─► calls      one outcome each, and that one true (G1 to G5, G7, G61)
 //!           ─► reads      nothing read that was not so, nor older than known (G6, G8)
 //!           ─► watches    order, once, nothing lost, nothing torn … (G9 to G16, G19, G22); ranges read after
-//!                         compactions (W-16)
+//!                         compactions (W-16), lags (T-4)
 //!           ─► leases     alive when told so, and as long as told (G25 to G28)
 //!           ─► kept       leases that are kept alive: as long as told, and told when not (G25 to G28)
 //!           ─► locks      held when told so, by one at a time; elections

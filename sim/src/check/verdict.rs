@@ -128,6 +128,12 @@ evidence! {
     compactions_told,
     /// Ranges that were begun to be read in place of compacted history.
     resyncs,
+    /// Those that were read to their end and compared with the store.
+    resyncs_ended,
+    /// Keys they told as found or gone.
+    resynced_keys,
+    /// Watches whose users were told that they are behind their members.
+    lags_told,
     /// Watches canceled by their users.
     watches_canceled,
     /// Renewals answered.

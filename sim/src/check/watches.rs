@@ -12,7 +12,7 @@ use etcd_core::{
 };
 
 use super::history::{History, What};
-use super::resyncs::Reading;
+use super::resyncs::Resyncs;
 use super::timeline::Timeline;
 use super::verdict::{Evidence, Violation};
 
@@ -30,10 +30,12 @@ struct Told<'a> {
     begun: bool,
     created: bool,
     progress: i64,
-    /// Set while its range is told in place of what was compacted.
-    reading: Option<Reading>,
+    /// Its range, told in place of what was compacted.
+    resyncs: Resyncs<'a>,
     canceled: bool,
     ended: bool,
+    /// When its client's clock last jumped.
+    jumped: Option<Instant>,
 }
 
 /// What one revision has for a watch.
@@ -70,6 +72,10 @@ pub(super) fn check(
                 }
             }
             What::ShutDown => shut_down.push(client),
+            What::Jumped { .. } => {
+                let its = watches.range_mut((client, 0)..=(client, u64::MAX));
+                its.for_each(|(_, told)| told.jumped = Some(at));
+            }
             What::WatchTold { watch, event } => {
                 let judged = match watches.get_mut(&(client, *watch)) {
                     None => Err(("G19", "it was never opened".to_owned())),
@@ -124,9 +130,10 @@ impl<'a> Told<'a> {
             created: false,
             options,
             progress: 0,
-            reading: None,
+            resyncs: Resyncs::new(request, options),
             canceled: false,
             ended: false,
+            jumped: None,
         }
     }
 
@@ -151,7 +158,7 @@ impl<'a> Told<'a> {
         if self.created == matches!(event, WatchEvent::Created { .. }) {
             return broken("G12", "it was not created first and once");
         }
-        if self.reading.is_some() && is_of_history(event) {
+        if self.resyncs.is_reading() && is_of_history(event) {
             return broken("W-16", "history came while the range was told");
         }
         match event {
@@ -162,27 +169,23 @@ impl<'a> Told<'a> {
             } => {
                 evidence.resyncs += 1;
                 let lost = (*lost_from, *lost_to);
-                let reading = Reading::begin(at, *compact_revision, lost, self.next, timeline)?;
-                self.reading = Some(reading);
+                let resyncs = &mut self.resyncs;
+                resyncs.begin(at, *compact_revision, lost, self.next, timeline)?;
                 self.pass("G14", *lost_from)
             }
-            WatchEvent::Resynced(part) => match &mut self.reading {
-                Some(reading) => reading.part(part, &self.request.range, timeline),
-                None => broken("W-16", "something was found, but nothing read"),
-            },
+            WatchEvent::Resynced(part) => {
+                evidence.resynced_keys += u64::try_from(part.found.len()).unwrap_or(u64::MAX);
+                self.resyncs.part(part, timeline)
+            }
             WatchEvent::ResyncEnd { revision } => {
-                let Some(reading) = self.reading.take() else {
-                    return broken("W-16", "it ended, but never began");
-                };
-                self.next = reading.end(*revision)?;
+                evidence.resyncs_ended += 1;
+                self.next = self.resyncs.end(*revision, timeline)?;
                 self.place = self.due.partition_point(|due| due.revision < self.next);
                 Ok(())
             }
             WatchEvent::Lagging { certified, server } => {
-                if *server <= *certified || *server > timeline.revision_at(at) {
-                    return broken("T-4", format!("{certified} is not behind {server}"));
-                }
-                Ok(())
+                evidence.lags_told += 1;
+                self.lags(at, *certified, *server, timeline)
             }
             WatchEvent::Created { revision } => {
                 self.created = true;
@@ -192,6 +195,7 @@ impl<'a> Told<'a> {
                 if self.next <= 0 {
                     self.next = revision + 1;
                 }
+                self.resyncs.created(self.next);
                 self.place = self.due.partition_point(|due| due.revision < self.next);
                 Ok(())
             }
@@ -230,6 +234,33 @@ impl<'a> Told<'a> {
             WatchEvent::NoLeader { .. } => Ok(()),
             other => broken("G13", format!("an event nobody knows: {other:?}")),
         }
+    }
+
+    /// It is as far behind as its user wants to know of, and has been for as long: a member that shows
+    /// something did not do so before it was there.
+    fn lags(
+        &mut self,
+        at: Instant,
+        certified: i64,
+        server: i64,
+        timeline: &Timeline<'_>,
+    ) -> Result<(), Broken> {
+        let Some(lag) = self.options.lag else {
+            return broken("T-4", "nobody wanted to know");
+        };
+        if server.saturating_sub(certified) <= lag.revisions {
+            return broken("T-4", format!("{certified} is not behind {server}"));
+        }
+        let waited = at - Instant::ZERO;
+        let begun = Instant::ZERO + waited.saturating_sub(lag.time);
+        // A clock that jumped counts what its world did not have.
+        let is_judged = self.jumped.is_none_or(|jumped| jumped <= begun);
+        let latest = if is_judged { begun } else { at };
+        if server > timeline.revision_at(latest) {
+            let time = lag.time;
+            return broken("T-4", format!("{server} was not there {time:?} ago"));
+        }
+        self.pass("T-4", certified + 1)
     }
 
     /// From now on nothing below `next` may come, so nothing may be due there.
@@ -370,6 +401,9 @@ impl<'a> Told<'a> {
             WatchEnd::Canceled => broken("G13", "canceled, but by nobody"),
             WatchEnd::Shutdown if is_down => Ok(()),
             WatchEnd::Shutdown => broken("G13", "the client was not shut down"),
+            WatchEnd::Compacted { .. } if self.resyncs.goes_on() => {
+                broken("W-16", "it ended, and was to go on with its range")
+            }
             WatchEnd::Compacted {
                 compact_revision,
                 next,
@@ -433,7 +467,7 @@ impl<'a> Told<'a> {
         if self.canceled {
             return Err("it was canceled, and its end not told".to_owned());
         }
-        if self.reading.is_some() {
+        if self.resyncs.is_reading() {
             return Err("its range was not told to the end".to_owned());
         }
         if !self.created {

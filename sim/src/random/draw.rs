@@ -5,10 +5,12 @@
 
 use core::time::Duration;
 
-use etcd_core::{NoLeader, Overflow, Version, WatchOptions};
+use etcd_core::{
+    Compaction, DeleteRange, KnownKeys, Lag, NoLeader, Overflow, Version, WatchOptions,
+};
 
 use super::commands::Users;
-use super::script::{ClientKnobs, Line, Order, Script};
+use super::script::{ClientKnobs, Line, Order, Script, Since};
 use super::{leases, services, trouble, users};
 use crate::etcd::{Defects, Setup};
 use crate::rng::Rng;
@@ -56,6 +58,11 @@ impl Script {
             if let Order::Watch { options, .. } = &mut line.order {
                 *options = watch_options(&mut rng);
             }
+        }
+        // And so do watches that go on after compactions.
+        let mut rng = Rng::new(seed).fork(6);
+        if rng.one_in(2) {
+            goes_on(clients.len(), busy, &mut rng, &mut lines);
         }
         lines.sort_by_key(|line| line.at);
         Self {
@@ -133,6 +140,51 @@ fn watch_options(rng: &mut Rng) -> WatchOptions {
             options.with_resume_within(time)
         }
         _ => options,
+    }
+}
+
+/// The first number of a command; those of others never come so far.
+const FIRST: usize = 40_000;
+
+/// Watches that read their range where it was compacted, or want to know that they are behind; and
+/// compactions and deletes between them.
+fn goes_on(clients: usize, busy: Duration, rng: &mut Rng, lines: &mut Vec<Line>) {
+    for line in lines.iter_mut() {
+        let Order::Watch { options, .. } = &mut line.order else {
+            continue;
+        };
+        match rng.below(6) {
+            0 | 1 => options.compaction = Compaction::Snapshot,
+            2..=4 => options.compaction = Compaction::Difference(KnownKeys::new()),
+            _ => {}
+        }
+        if rng.one_in(3) {
+            let revisions = i64::try_from(rng.below(4)).unwrap_or(0);
+            let time = Duration::from_millis(1 << rng.below(12));
+            options.lag = Some(Lag::new(revisions, time));
+        }
+    }
+    if !rng.one_in(2) {
+        return;
+    }
+    for place in 0..rng.index(30) {
+        let at = rng.between(Duration::ZERO, busy);
+        let since = Since::Back(i64::try_from(rng.below(4)).unwrap_or(0));
+        let client = rng.index(clients);
+        lines.push(line(at, Order::Compact { client, since }));
+        let number = FIRST + place;
+        let key = format!("k{}", rng.below(8));
+        // A range that no other request has: no key has a zero byte in it.
+        let end = format!("{key}\0{number}");
+        let order = Order::Call {
+            client,
+            number,
+            asked: DeleteRange::range(key, end).into(),
+            timeout: None,
+        };
+        if rng.one_in(2) {
+            lines.push(line(at, order));
+        }
     }
 }
 

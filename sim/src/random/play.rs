@@ -3,7 +3,10 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use etcd_core::{CallOptions, Compact, Config, Instant, Proclaim, Put, Range, Resign, Version};
+use etcd_core::{
+    CallOptions, Compact, Compaction, Config, Instant, Proclaim, Put, Range, Resign, Version,
+    Watch, WatchOptions,
+};
 
 use super::script::{ClientKnobs, Line, Order, Script, User};
 use super::seen::{Held, STALL, batches, got, held, leases_live, served, told, told_all};
@@ -355,9 +358,8 @@ impl Player {
                 self.look();
                 let revision = since.revision(self.known);
                 let watch = watch.clone().with_start_revision(revision);
-                let watch = self
-                    .world
-                    .watch_with(*client, watch, options.clone(), *pace);
+                let (watch, options) = self.with_keys(watch, options.clone());
+                let watch = self.world.watch_with(*client, watch, options, *pace);
                 self.watches.insert((*client, *number), watch);
                 self.paces.insert((*client, *number), *pace);
             }
@@ -428,6 +430,18 @@ impl Player {
                 world.act(act.clone());
             }
         }
+    }
+
+    /// Who wants differences has read the range, and begins behind that.
+    fn with_keys(&self, mut watch: Watch, mut options: WatchOptions) -> (Watch, WatchOptions) {
+        if matches!(options.compaction, Compaction::Difference(_)) {
+            if watch.start_revision == 0 {
+                watch.start_revision = self.known + 1;
+            }
+            let read = self.world.keys_at(&watch.range, watch.start_revision - 1);
+            options.compaction = Compaction::Difference(read);
+        }
+        (watch, options)
     }
 
     /// Does something with what a lock or a campaign got, if it did.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use etcd_core::{
-    Error, Instant, Known, LeaderKey, LeaseEvent, Response, Status, Unlock, Watch, WatchBatch,
-    WatchEvent, WatchFilter,
+    Error, Instant, KeyValue, Known, LeaderKey, LeaseEvent, Response, Resynced, Status, Unlock,
+    Watch, WatchBatch, WatchEvent, WatchFilter,
 };
 
 use super::script::Script;
@@ -44,6 +44,7 @@ pub(super) fn told(event: &Event) -> i64 {
         What::WatchTold { event, .. } => match event {
             WatchEvent::Created { revision } | WatchEvent::Progress { revision } => *revision,
             WatchEvent::Batch(batch) => batch.revision,
+            WatchEvent::ResyncEnd { revision } => *revision,
             _ => 0,
         },
         _ => 0,
@@ -56,23 +57,37 @@ pub(super) fn held(events: &[Event], of: usize, watch: u64) -> usize {
     let told = events.iter().filter_map(|event| match &event.what {
         What::WatchTold {
             watch: its,
-            event: WatchEvent::Batch(batch),
-        } if event.client == of && *its == watch => Some(batch),
+            event: told,
+        } if event.client == of && *its == watch => Some(bytes(told)),
         _ => None,
     });
-    let size = |batch: &WatchBatch| -> usize {
-        let kvs = batch.events.iter().map(|event| &event.kv);
-        kvs.map(|kv| kv.key.len() + kv.value.len()).sum()
-    };
-    let (sum, largest) = told.map(size).fold((0, 0), |(sum, largest), size| {
+    let (sum, largest) = told.fold((0, 0), |(sum, largest), size| {
         (sum + size, size.max(largest))
     });
     sum - largest
 }
 
-/// How many batches were told.
+/// How many bytes of keys and values something told.
+fn bytes(told: &WatchEvent) -> usize {
+    let size = |kv: &KeyValue| kv.key.len() + kv.value.len();
+    let found = |found: &Resynced| match found {
+        Resynced::Found(kv) => size(kv),
+        gone => gone.key().len(),
+    };
+    match told {
+        WatchEvent::Batch(batch) => batch.events.iter().map(|event| size(&event.kv)).sum(),
+        WatchEvent::Resynced(part) => part.found.iter().map(found).sum(),
+        _ => 0,
+    }
+}
+
+/// How many batches were told, and parts of ranges.
 pub(super) fn batches(history: &History) -> usize {
-    let is_batch = |event: &&Event| matches!(&event.what, What::WatchTold { event, .. } if matches!(event, WatchEvent::Batch(_)));
+    let is_batch = |event: &&Event| {
+        use WatchEvent::{Batch, ResyncEnd, Resynced};
+        matches!(&event.what, What::WatchTold { event, .. }
+            if matches!(event, Batch(_) | Resynced(_) | ResyncEnd { .. }))
+    };
     history.events.iter().filter(is_batch).count()
 }
 
@@ -122,9 +137,10 @@ pub(super) fn told_all(
                 WatchEvent::End(_) => {
                     open.remove(&(client, *watch));
                 }
-                WatchEvent::Batch(batch) => {
+                WatchEvent::Batch(WatchBatch { revision, .. })
+                | WatchEvent::ResyncEnd { revision } => {
                     if let Some((_, told)) = open.get_mut(&(client, *watch)) {
-                        *told = batch.revision;
+                        *told = *revision;
                     }
                 }
                 _ => {}

@@ -1,15 +1,18 @@
 //! Clients that are commanded by number, and whose users are the world itself.
 
+use std::collections::BTreeMap;
+
 use etcd_core::trace::{Recorded, Recording};
 use etcd_core::{
-    CallOptions, Config, Credentials, KeepAlive, KeepAliveId, LeaseGrant, Observe, Stats, Watch,
-    WatchId, WatchOptions,
+    CallOptions, Config, Credentials, EventKind, KeepAlive, KeepAliveId, KeyRange, KnownKeys,
+    LeaseGrant, Observe, Stats, Watch, WatchId, WatchOptions,
 };
 
 use super::asked::{Given, give};
 use super::clients::{ClientHost, Pace, Reader};
+use super::members::ClusterHost;
 use super::{World, lock};
-use crate::check::{Asked, History, Kept, Streamed, What};
+use crate::check::{Asked, Changed, History, Kept, Streamed, What};
 
 /// Clients by number, and their history. A client, call, watch or stream that does not exist is left
 /// alone; numbers of calls, watches and streams are the core's own ids.
@@ -364,6 +367,31 @@ impl World {
     /// clusters really did is not in it before [`World::take_history`].
     pub fn look<R>(&self, look: impl FnOnce(&History) -> R) -> R {
         look(&lock(&self.state).history)
+    }
+
+    /// The keys of a range as the first cluster had them at a revision, or has them now where that is to
+    /// come: what a user knows who read the range.
+    pub(crate) fn keys_at(&self, range: &KeyRange, revision: i64) -> KnownKeys {
+        let state = lock(&self.state);
+        let truth = state
+            .clusters
+            .first()
+            .map(ClusterHost::truth)
+            .unwrap_or_default();
+        let changes = truth.changes.iter();
+        let mut keys = BTreeMap::new();
+        for change in changes.take_while(|change| change.revision <= revision) {
+            let Changed::Kv(events) = &change.what else {
+                continue;
+            };
+            for event in events.iter().filter(|event| range.contains(&event.kv.key)) {
+                match event.kind {
+                    EventKind::Delete => keys.remove(&event.kv.key),
+                    _ => keys.insert(&event.kv.key, event.kv.mod_revision),
+                };
+            }
+        }
+        keys.into_iter().collect()
     }
 
     /// What the users of the clients by number commanded and were told, and what the first cluster

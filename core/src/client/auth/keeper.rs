@@ -421,6 +421,21 @@ impl Keeper {
         self.wait = None;
     }
 
+    /// What a member refused is sent there again.
+    pub(super) fn plant_again(&mut self, at: EndpointIndex) {
+        if let Some(member) = self.members.get_mut(&at) {
+            member.is_refused = false;
+        }
+    }
+
+    /// What a member took becomes the newest.
+    pub(super) fn plant_back(&mut self, at: EndpointIndex, generation: u64) {
+        let member = self.members.get(&at);
+        if let Some(member) = member.filter(|member| member.token.generation == generation) {
+            self.newest = Some(member.token.clone());
+        }
+    }
+
     /// A token that came is for the first of all who were refused, and the next one needs another.
     pub(super) fn plant_next(&mut self) {
         self.refused = self.refused.saturating_sub(1);

@@ -85,6 +85,8 @@ pub(super) struct Auth {
     again: Option<Instant>,
     /// Calls that wait for a token; they are in no other line.
     pub(super) parked: BTreeSet<CallId>,
+    #[cfg(feature = "planted")]
+    planted: Option<crate::planted::Planted>,
 }
 
 impl Auth {
@@ -134,6 +136,8 @@ impl Auth {
     /// A member took what came on a connection.
     pub(super) fn handle_taken(&mut self, conn: &Conn) {
         self.keeper.handle_taken(conn.endpoint, conn.token);
+        #[cfg(feature = "planted")]
+        self.plant_taken(conn);
     }
 
     /// Whether a login is under way or will be.
@@ -390,9 +394,11 @@ impl Client {
         if !self.auth.can_mend(status) && !self.is_outdated(now, at, generation, status) {
             return false;
         }
+        #[cfg(feature = "planted")]
+        let generation = self.plant_generation(at, generation);
         let refusal = self.auth.keeper.handle_refused(now, at, generation);
         #[cfg(feature = "planted")]
-        let Some(refusal) = self.plant_refusal(refusal) else {
+        let Some(refusal) = self.plant_refusal(at, refusal) else {
             return false;
         };
         match refusal {

@@ -1,6 +1,8 @@
 //! Bugs on purpose in what happens to watches, where they take more than a line.
 
 use super::Phase;
+use super::lag::Behind;
+use crate::api::Range;
 use crate::client::Client;
 use crate::client::output::WatchEnd;
 use crate::error::CloseReason;
@@ -51,6 +53,28 @@ impl Client {
             Some(Planted::CompactedElsewhere) => Some(next - 1),
             _ => Some(next),
         }
+    }
+
+    /// The page of a range that is asked for.
+    pub(super) fn plant_page(&self, page: Range) -> Range {
+        match self.config.planted {
+            Some(Planted::ResyncUnpinned) => page.with_revision(0),
+            _ => page,
+        }
+    }
+
+    /// Whether a watch that is behind is told so at once.
+    pub(super) fn plant_lag(&mut self, watch: WatchId) -> bool {
+        let watcher = self.watches.table.get_mut(&watch);
+        let is_planted = self.config.planted == Some(Planted::LagTooEarly);
+        let Some(watcher) = watcher.filter(|_| is_planted) else {
+            return false;
+        };
+        if let Some(shown) = watcher.behind.as_mut().map(Behind::plant_told) {
+            watcher.tell_lag(shown);
+            self.tell_watch(watch);
+        }
+        true
     }
 
     /// Whether that was all for a watch whose connection was lost.

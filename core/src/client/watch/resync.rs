@@ -213,6 +213,8 @@ impl Client {
                 continue;
             }
             let range = resync.listing.request().clone();
+            #[cfg(feature = "planted")]
+            let range = self.plant_page(range);
             let call = self.call_for_page(now, watch, &range);
             self.watches.resyncs.asked += 1;
             if let Some(resync) = self.resync_of(watch) {

@@ -338,6 +338,10 @@ impl Watcher {
             Some(known) => differences(known, page),
             None => page.kvs.into_iter().map(Resynced::Found).collect(),
         };
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::ResyncSkipsDelete) {
+            found.retain(|one| matches!(one, Resynced::Found(_)));
+        }
         if self.known.is_some() {
             let filters = &self.request.filters;
             found.retain(|one| {
@@ -359,6 +363,10 @@ impl Watcher {
         self.resync = None;
         self.seen = self.seen.max(revision);
         self.position.handle_resync(revision);
+        #[cfg(feature = "planted")]
+        if self.planted == Some(crate::planted::Planted::ResyncAtRead) {
+            self.position.plant(revision);
+        }
         self.queue.push_back(WatchEvent::ResyncEnd { revision });
     }
 

@@ -7,6 +7,7 @@ mod locks;
 mod logins;
 mod reads;
 mod registers;
+mod resyncs;
 mod streams;
 mod watches;
 
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use etcd_core::{
     Applied, Error, EventKind, Instant, KeyValue, KvEvent, Response, ResponseHeader, Watch,
-    WatchBatch, WatchEvent,
+    WatchBatch, WatchEvent, WatchOptions,
 };
 
 use super::{Asked, Change, Changed, Evidence, History, Violation, What, check};
@@ -149,7 +150,10 @@ impl Script {
     }
 
     fn watch(&mut self, request: Watch) {
-        let options = etcd_core::WatchOptions::default();
+        self.watch_with(request, WatchOptions::default());
+    }
+
+    fn watch_with(&mut self, request: Watch, options: WatchOptions) {
         self.add(What::WatchOpened {
             watch: 1,
             request,

@@ -1,9 +1,6 @@
 use core::time::Duration;
 
-use etcd_core::{
-    Applied, Error, Phase, ResyncBatch, Resynced, Watch, WatchBatch, WatchEnd, WatchEvent,
-    WatchFilter,
-};
+use etcd_core::{Applied, Error, Phase, Watch, WatchBatch, WatchEnd, WatchEvent, WatchFilter};
 
 use super::Script;
 use crate::check::{Changed, What};
@@ -300,98 +297,4 @@ fn a_watch_that_never_gets_there_is_refused() {
     script.is_fine();
     script.history.is_complete = true;
     script.breaks("G60");
-}
-
-/// A watch of two revisions that were both compacted, at 3.
-fn lost(script: &mut Script) {
-    script.change(None, Changed::Compacted(3));
-    script.told(WatchEvent::ResyncBegin {
-        compact_revision: 3,
-        lost_from: 1,
-        lost_to: 3,
-    });
-}
-
-fn found(script: &mut Script, revision: i64, found: Vec<Resynced>) {
-    let mut part = ResyncBatch::default();
-    part.revision = revision;
-    part.found = found;
-    script.told(WatchEvent::Resynced(part));
-}
-
-#[test]
-fn a_range_that_is_told_is_fine() {
-    let (mut script, [one, two]) = begun();
-    lost(&mut script);
-    let (a, b) = (two[0].kv.clone(), one[1].kv.clone());
-    found(&mut script, 3, vec![Resynced::Found(a)]);
-    found(&mut script, 3, vec![Resynced::Found(b)]);
-    let (key, mod_revision) = ("c".into(), 1);
-    found(&mut script, 3, vec![Resynced::Gone { key, mod_revision }]);
-    script.told(WatchEvent::ResyncEnd { revision: 3 });
-    let three = script.put("a", "4");
-    script.batch(&three);
-    script.history.is_complete = true;
-    assert_eq!(script.is_fine().resyncs, 1);
-}
-
-#[test]
-fn what_was_never_lost_is_refused() {
-    let (mut script, _) = begun();
-    script.told(WatchEvent::ResyncBegin {
-        compact_revision: 3,
-        lost_from: 1,
-        lost_to: 3,
-    });
-    script.breaks("G14");
-    let (mut script, [one, _]) = begun();
-    script.batch(&one);
-    lost(&mut script);
-    script.breaks("G14");
-}
-
-#[test]
-fn what_was_not_there_is_refused() {
-    for wrong in 0..4 {
-        let (mut script, [one, two]) = begun();
-        lost(&mut script);
-        let (key, mod_revision) = ("a".into(), 2);
-        let (revision, what) = match wrong {
-            0 => (3, vec![Resynced::Found(one[0].kv.clone())]),
-            1 => (3, vec![Resynced::Gone { key, mod_revision }]),
-            2 => (2, vec![Resynced::Found(two[0].kv.clone())]),
-            _ => {
-                let twice = Resynced::Found(two[0].kv.clone());
-                (3, vec![twice.clone(), twice])
-            }
-        };
-        found(&mut script, revision, what);
-        script.breaks("W-16");
-    }
-}
-
-#[test]
-fn history_in_the_midst_of_a_range_is_refused() {
-    let (mut script, [_, two]) = begun();
-    lost(&mut script);
-    script.batch(&two);
-    script.breaks("W-16");
-}
-
-#[test]
-fn a_range_without_an_end_is_refused() {
-    let (mut script, _) = begun();
-    lost(&mut script);
-    script.history.is_complete = true;
-    script.breaks("G60");
-}
-
-#[test]
-fn a_lag_that_is_none_is_refused() {
-    let (mut script, _) = begun();
-    script.told(WatchEvent::Lagging {
-        certified: 3,
-        server: 3,
-    });
-    script.breaks("T-4");
 }
