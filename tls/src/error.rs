@@ -213,9 +213,11 @@ impl fmt::Display for CertificateFault {
                 f.write_str("may not be used by servers; issue one with the usage serverAuth")
             }
             Self::Revoked => f.write_str("was revoked"),
-            Self::BadSignature => {
-                f.write_str("is signed wrongly; somebody may pretend to be the server")
-            }
+            Self::BadSignature => f.write_str(
+                "is not signed by the authority it names, as that is trusted here; if the \
+                 authority was made anew, give its present certificate as a root, or else somebody \
+                 pretends to be the server",
+            ),
             Self::Other(what) => write!(f, "is not accepted: {what}"),
         }
     }
