@@ -39,6 +39,25 @@ fn g4_a_write_goes_on_elsewhere_after_a_refused_certificate() {
 }
 
 #[test]
+fn a_watch_ends_with_what_was_said_of_the_certificate() {
+    check(
+        r#"
+        > client https://a read_timeout=20ms
+        > watch k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > disown 1
+        close 1
+        > wait 20ms
+        at 20ms
+        watch 1: end: no endpoint could serve the call: cannot connect: certificate refused
+        "#,
+    );
+}
+
+#[test]
 fn a_silent_port_may_be_one_without_tls() {
     check(
         r#"

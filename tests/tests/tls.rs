@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use etcd_core::Applied;
@@ -62,6 +63,51 @@ on_both!(
     http_and_https_mixed_up_are_told,
     a_common_name_is_refused_by_the_gateway_and_told,
 );
+
+#[test]
+fn an_event_loop_of_ones_own_has_tls() {
+    let authority = Authority::new("authority", "custom-loop");
+    let Some(server) = authority.serve(&authority.issue(|_| {}), true) else {
+        return;
+    };
+    let mine = authority.issue(|_| {});
+    let (cert, key) = ("client.pem", "client.key");
+    let cert = authority.write(cert, &mine.pem);
+    let key = authority.write(key, &mine.key);
+    let run = |with_certificate: bool| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args([
+                "run",
+                "--quiet",
+                "--profile",
+                "test",
+                "--package",
+                "etcd-core",
+            ])
+            .args(["--example", "custom_loop", "--"])
+            .arg(format!("https://localhost:{}", server.tls_port().unwrap()))
+            .env(
+                "ETCD_CACERT",
+                authority.write("ca.pem", &authority.issuer.pem()),
+            );
+        if with_certificate {
+            command.env("ETCD_CERT", &cert).env("ETCD_KEY", &key);
+        }
+        let output = command.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (told, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (told, complaint) = run(true);
+    let seen = ["one", "two", "three"].map(|name| told.contains(&format!("custom_loop/{name}")));
+    assert_eq!(seen, [true; 3], "{told}{complaint}");
+    let (_, complaint) = run(false);
+    assert!(
+        complaint.contains("the server wants a client certificate"),
+        "{complaint}"
+    );
+}
 
 /// Who issues the certificates of a test, and a folder for the server's.
 struct Authority {

@@ -184,6 +184,10 @@ impl Client {
             CloseReason::PeerClosed if self.is_unanswered(&conn) => CloseReason::Unanswered,
             reason => reason,
         };
+        // The connection was as good as never open.
+        if let (CloseReason::Net(error), true) = (&reason, reason.is_before_any_request()) {
+            self.gates.entry(conn.lane).or_default().last_error = Some(error.clone());
+        }
         if lived_long(now, &conn) {
             self.gates.entry(conn.lane).or_default().handle_success();
         }
