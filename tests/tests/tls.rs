@@ -2,13 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
 use std::fs;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use etcd_core::Applied;
 use etcd_core::AuthEnable;
 use etcd_core::Cause;
+use etcd_core::CloseReason;
 use etcd_core::Config;
 use etcd_core::Credentials;
 use etcd_core::Error;
@@ -35,6 +41,12 @@ use rcgen::ExtendedKeyUsagePurpose;
 use rcgen::IsCa;
 use rcgen::KeyPair;
 use rcgen::date_time_ymd;
+use rustls::ServerConfig;
+use rustls::ServerConnection;
+use rustls::StreamOwned;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 
 /// Each test on both drivers.
 macro_rules! on_both {
@@ -62,6 +74,7 @@ on_both!(
     an_expired_server_is_told,
     http_and_https_mixed_up_are_told,
     a_common_name_is_refused_by_the_gateway_and_told,
+    an_answer_that_was_cut_is_none,
 );
 
 #[test]
@@ -107,6 +120,65 @@ fn an_event_loop_of_ones_own_has_tls() {
         complaint.contains("the server wants a client certificate"),
         "{complaint}"
     );
+}
+
+/// Answers the next request with a body that ends with the connection, with or without the word that it
+/// does.
+fn answer_one(listener: &TcpListener, config: &Arc<ServerConfig>, says_so: bool) {
+    let (socket, _) = listener.accept().unwrap();
+    let tls = ServerConnection::new(Arc::clone(config)).unwrap();
+    let mut stream = StreamOwned::new(tls, socket);
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"}") {
+        let mut buf = [0; 4096];
+        let len = stream.read(&mut buf).unwrap();
+        assert!(len > 0, "it ended within its request");
+        asked.extend_from_slice(&buf[..len]);
+    }
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"count\":\"7\"}")
+        .unwrap();
+    if says_so {
+        stream.conn.send_close_notify();
+    }
+    stream.flush().unwrap();
+}
+
+fn an_answer_that_was_cut_is_none<D: Driver>() {
+    let authority = Authority::new("authority", &format!("cut-{}", D::NAME));
+    let shown = authority.issue(|_| {});
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = CertificateDer::from_pem_slice(shown.pem.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(shown.key.as_bytes()).unwrap();
+    let served = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    let served = Arc::new(served);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut config = config("https", "127.0.0.1", port);
+    config.max_attempts = 1;
+    let client = D::with_tls(config, authority.trusting().build().unwrap());
+
+    let ask = |says_so| {
+        thread::scope(|scope| {
+            scope.spawn(|| answer_one(&listener, &served, says_so));
+            client.get(Range::key("k"))
+        })
+    };
+    let error = ask(false).unwrap_err();
+    let Error::Unavailable {
+        cause: Cause::ConnectionLost(CloseReason::Net(cut)),
+        ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert_eq!(cut.kind, NetErrorKind::TlsBroken, "{error}");
+    assert_eq!(ask(true).unwrap().count, 7);
 }
 
 /// Who issues the certificates of a test, and a folder for the server's.
