@@ -7,7 +7,9 @@
 //! cargo run -p etcd-core --example custom_loop -- http://127.0.0.1:2379
 //! ```
 //!
-//! or put endpoints, with commas between them, into `ETCD_ENDPOINTS`.
+//! or put endpoints, with commas between them, into `ETCD_ENDPOINTS`. For `https://` endpoints
+//! `ETCD_CACERT` names the file of the authority to trust, else whoever the system trusts is, and
+//! `ETCD_CERT` and `ETCD_KEY` those of a client certificate.
 //!
 //! `run` is the loop, `Driver` does what the core orders, `Demo` is the application. The driver
 //! makes no decision: which endpoint is tried when, what is sent again and when to give up is all
@@ -50,6 +52,10 @@ use etcd_core::Put;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
+use etcd_tls::TlsConfig;
+use etcd_tls::TlsConfigError;
+use etcd_tls::TlsError;
+use etcd_tls::TlsSession;
 
 const PREFIX: &str = "examples/custom_loop/";
 
@@ -118,6 +124,8 @@ struct Driver {
     /// The core's [`Instant::ZERO`].
     start: std::time::Instant,
     poller: Arc<Poller>,
+    /// Whom to trust, once something wants TLS.
+    tls: Option<TlsConfig>,
     /// The open connections, under the keys that the poller has them under.
     sockets: BTreeMap<usize, Socket>,
     /// The connections being opened by a thread.
@@ -130,13 +138,17 @@ struct Driver {
 /// What a connecting thread has come to.
 struct Connected {
     conn: ConnId,
-    result: Result<TcpStream, NetError>,
+    result: Result<(TcpStream, Option<TlsSession>), NetError>,
 }
 
 /// An open connection.
 struct Socket {
     conn: ConnId,
     stream: TcpStream,
+    /// What goes around its bytes, if anything does. The core sees none of it.
+    tls: Option<TlsSession>,
+    /// The core knows that it is open: at once, or once hands were shaken.
+    told: bool,
     /// The core does not want to be given more for now.
     paused: bool,
     /// The system would not take all there is to send.
@@ -154,6 +166,7 @@ impl Driver {
             client: Client::new(config, std::process::id().into(), Instant::ZERO),
             start: std::time::Instant::now(),
             poller: Arc::new(Poller::new()?),
+            tls: None,
             sockets: BTreeMap::new(),
             connecting: BTreeSet::new(),
             connected_sender,
@@ -172,8 +185,16 @@ impl Driver {
         let sender = self.connected_sender.clone();
         let poller = Arc::clone(&self.poller);
         let timeout = self.connect_timeout;
+        let tls = match self.tls_for(&endpoint) {
+            Ok(tls) => tls,
+            Err(error) => {
+                let now = self.now();
+                let error = net_error(&error.into());
+                return self.client.handle_connect_failed(now, conn, error);
+            }
+        };
         let spawned = thread::Builder::new().spawn(move || {
-            let result = open(&endpoint, timeout);
+            let result = open(&endpoint, timeout, tls);
             // When nobody takes the result, or can be woken for it, the program has ended.
             let _ = sender.send(Connected { conn, result });
             let _ = poller.notify();
@@ -190,6 +211,14 @@ impl Driver {
         }
     }
 
+    /// What connections to this endpoint are made with, if it wants TLS.
+    fn tls_for(&mut self, endpoint: &Endpoint) -> Result<Option<TlsConfig>, TlsConfigError> {
+        if endpoint.is_https() && self.tls.is_none() {
+            self.tls = Some(tls_from_env()?);
+        }
+        Ok(self.tls.clone().filter(|_| endpoint.is_https()))
+    }
+
     /// Tells the core what the connecting threads have come to.
     fn take_connected(&mut self) {
         while let Ok(Connected { conn, result }) = self.connected.try_recv() {
@@ -198,14 +227,21 @@ impl Driver {
                 continue;
             }
             let now = self.now();
-            match result.and_then(|stream| self.add(conn, stream).map_err(|e| NetError::from(&e))) {
-                Ok(()) => self.client.handle_connected(now, conn),
+            let added = result.and_then(|(stream, tls)| {
+                let has_tls = tls.is_some();
+                self.add(conn, stream, tls)?;
+                Ok(has_tls)
+            });
+            match added {
+                Ok(false) => self.client.handle_connected(now, conn),
+                // Hands are shaken first, with the core's time to connect running on.
+                Ok(true) => self.write(conn),
                 Err(error) => self.client.handle_connect_failed(now, conn, error),
             }
         }
     }
 
-    fn add(&mut self, conn: ConnId, stream: TcpStream) -> io::Result<()> {
+    fn add(&mut self, conn: ConnId, stream: TcpStream, tls: Option<TlsSession>) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let key = key(conn);
@@ -213,6 +249,8 @@ impl Driver {
         let socket = Socket {
             conn,
             stream,
+            told: tls.is_none(),
+            tls,
             paused: false,
             blocked: false,
             armed: (false, false),
@@ -224,21 +262,33 @@ impl Driver {
     /// Hands the socket what the core has to send, until one of them has no more.
     fn write(&mut self, conn: ConnId) {
         while let Some(socket) = self.sockets.get_mut(&key(conn)) {
-            let bytes = self.client.transmit(conn);
+            let mut bytes = self.client.transmit(conn);
+            if let Some(tls) = &mut socket.tls {
+                // All there is, every time: it knows what of it was sealed before.
+                if let Err(error) = tls.seal(bytes) {
+                    return self.fail(conn, net_error(&error));
+                }
+                bytes = tls.transmit();
+            }
             socket.blocked = !bytes.is_empty();
             if !socket.blocked {
                 return;
             }
             let result = socket.stream.write(bytes);
-            let now = self.now();
             match result {
                 // What the socket did not take stays in `transmit`, in front.
-                Ok(len) if len > 0 => self.client.handle_written(now, conn, len),
-                Ok(_) => return self.fail(conn, &ErrorKind::WriteZero.into()),
+                Ok(len) if len > 0 => {
+                    // With TLS, the core counts what the server can have of its bytes.
+                    let tls = socket.tls.as_mut();
+                    let len = tls.map_or(len, |tls| tls.handle_written(len));
+                    let now = self.now();
+                    self.client.handle_written(now, conn, len);
+                }
+                Ok(_) => return self.fail(conn, io::Error::from(ErrorKind::WriteZero).into()),
                 // `blocked` stays set, so that the poller says when it takes more.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.fail(conn, &error),
+                Err(error) => return self.fail(conn, error.into()),
             }
         }
     }
@@ -251,27 +301,65 @@ impl Driver {
         };
         let mut buf = [0; 16 * 1024];
         let result = socket.stream.read(&mut buf);
+        let has_tls = socket.tls.is_some();
         let now = self.now();
+        match (result, has_tls) {
+            (Ok(0), false) => self.client.handle_eof(now, conn),
+            (Ok(len), false) => self.client.handle_received(now, conn, &buf[..len]),
+            (Ok(len), true) => self.read_sealed(conn, &buf[..len]),
+            (Err(error), _) if error.kind() == ErrorKind::WouldBlock => {}
+            (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
+            (Err(error), _) => self.fail(conn, error.into()),
+        }
+    }
+
+    /// What was read is ciphertext; nothing of it is the end.
+    fn read_sealed(&mut self, conn: ConnId, bytes: &[u8]) {
+        let now = self.now();
+        let Some(Socket {
+            tls: Some(tls),
+            told,
+            ..
+        }) = self.sockets.get_mut(&key(conn))
+        else {
+            return;
+        };
+        let mut plaintext = Vec::new();
+        let result = match bytes {
+            // Only the server's own word makes it an end, and not a cut.
+            [] => tls.handle_eof(),
+            bytes => tls.handle_received(bytes, &mut plaintext),
+        };
+        let has_ended = tls.is_ended();
+        if tls.is_connected() && !*told {
+            *told = true;
+            self.client.handle_connected(now, conn);
+        }
+        // What came whole counts, whatever came behind it.
+        self.client.handle_received(now, conn, &plaintext);
         match result {
-            Ok(0) => self.client.handle_eof(now, conn),
-            Ok(len) => self.client.handle_received(now, conn, &buf[..len]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => self.fail(conn, &error),
+            Err(error) => self.fail(conn, net_error(&error)),
+            Ok(()) if has_ended => self.client.handle_eof(now, conn),
+            // The handshake goes on, or TLS has something of its own to say.
+            Ok(()) => self.write(conn),
         }
     }
 
     /// Tells the core that a connection is lost. Its order to close follows, and only with that the
     /// socket goes: there is one place where sockets end.
-    fn fail(&mut self, conn: ConnId, error: &io::Error) {
+    fn fail(&mut self, conn: ConnId, error: NetError) {
         let now = self.now();
-        self.client.handle_closed(now, conn, error.into());
+        self.client.handle_closed(now, conn, error);
     }
 
     /// Closes a connection, or forgets that it is being opened: its thread's result finds nothing.
     fn close(&mut self, conn: ConnId) {
         self.connecting.remove(&conn);
-        if let Some(socket) = self.sockets.remove(&key(conn)) {
+        if let Some(mut socket) = self.sockets.remove(&key(conn)) {
+            if let Some(tls) = &mut socket.tls {
+                // Whether the server hears of it changes nothing here.
+                let _ = socket.stream.write(tls.farewell());
+            }
             // The system forgets a closed socket anyway; an error here changes nothing.
             let _ = self.poller.delete(&socket.stream);
         }
@@ -326,8 +414,15 @@ impl Driver {
     }
 }
 
-/// Connects to the first of the host's addresses that answers.
-fn open(endpoint: &Endpoint, timeout: Duration) -> Result<TcpStream, NetError> {
+/// Connects to the first of the host's addresses that answers. With TLS, hands are shaken later.
+fn open(
+    endpoint: &Endpoint,
+    timeout: Duration,
+    tls: Option<TlsConfig>,
+) -> Result<(TcpStream, Option<TlsSession>), NetError> {
+    // It reads its files here, where nobody waits for them.
+    let session = tls.map(|tls| tls.session(endpoint.host())).transpose();
+    let session = session.map_err(|error| net_error(&error))?;
     let not_found = |text: String| NetError::new(NetErrorKind::NameNotFound, text);
     let addresses = (endpoint.host(), endpoint.port())
         .to_socket_addrs()
@@ -335,11 +430,35 @@ fn open(endpoint: &Endpoint, timeout: Duration) -> Result<TcpStream, NetError> {
     let mut last = not_found(format!("{} has no address", endpoint.host()));
     for address in addresses {
         match TcpStream::connect_timeout(&address, timeout) {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok((stream, session)),
             Err(error) => last = NetError::from(&error),
         }
     }
     Err(last)
+}
+
+/// Whom to trust and who one is, from the environment.
+fn tls_from_env() -> Result<TlsConfig, TlsConfigError> {
+    let mut tls = match env::var_os("ETCD_CACERT") {
+        Some(file) => TlsConfig::builder().with_root_file(file),
+        None => TlsConfig::builder().with_system_roots(),
+    };
+    if let (Some(cert), Some(key)) = (env::var_os("ETCD_CERT"), env::var_os("ETCD_KEY")) {
+        tls = tls.with_client_files(cert, key);
+    }
+    tls.build()
+}
+
+/// What the core is told of TLS. The kinds matter: of a refused certificate it knows that nothing was
+/// read of what was sent before the refusal came.
+fn net_error(error: &TlsError) -> NetError {
+    let kind = match error {
+        TlsError::Certificate(_) => NetErrorKind::Certificate,
+        TlsError::Refused(_) => NetErrorKind::CertificateRefused,
+        error if error.is_before_any_request() => NetErrorKind::Tls,
+        _ => NetErrorKind::TlsBroken,
+    };
+    NetError::new(kind, error.to_string())
 }
 
 /// The poller's key of a connection.

@@ -393,7 +393,7 @@ fn a_renewal_and_a_read_are_repeated_up_to_the_last_attempt() {
         send 2: POST /v3/kv/range {"key":"k"}
         > eof 2
         close 2
-        call 1: Unavailable, not applied: no endpoint could serve the call: connection lost: server closed the connection
+        call 1: Unavailable, not applied: no endpoint could serve the call: connection lost: server closed the connection and said nothing; if this port speaks TLS, use https://
         > wait 10s
         "#,
     );

@@ -118,14 +118,14 @@ fn r3_a_grant_with_an_id_of_the_users_own_or_of_the_servers_is_not_repeated() {
         send 1: POST /v3/lease/grant {"ID":"7","TTL":"10"}
         > eof 1
         close 1
-        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server closed the connection
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server closed the connection and said nothing; if this port speaks TLS, use https://
         > grant by=server
         connect 2 to b
         > open 2
         send 2: POST /v3/lease/grant {"TTL":"10"}
         > eof 2
         close 2
-        call 2: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server closed the connection
+        call 2: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server closed the connection and said nothing; if this port speaks TLS, use https://
         "#,
     );
 }

@@ -149,7 +149,7 @@ fn what_waits_is_not_sent_again_once_a_server_may_have_it() {
         send 1: POST /v3/maintenance/defragment {}
         > eof 1
         close 1
-        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server closed the connection
+        call 1: Unavailable, maybe applied: no endpoint could serve the call: connection lost: server closed the connection and said nothing; if this port speaks TLS, use https://
         > slow
         > lock l
         connect 2 to b

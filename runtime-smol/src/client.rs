@@ -143,6 +143,48 @@ impl Client {
         )
     }
 
+    /// A client with this configuration, its driver spawned on smol's global executor, that connects to
+    /// `https://` endpoints with this TLS.
+    ///
+    /// ```no_run
+    /// use etcd_smol::etcd_tls::TlsConfig;
+    /// use etcd_smol::{Client, Config};
+    ///
+    /// let tls = TlsConfig::builder()
+    ///     .with_root_file("/etc/etcd/ca.pem")
+    ///     .with_client_files("/etc/etcd/client.pem", "/etc/etcd/client.key")
+    ///     .build()?;
+    /// let client = Client::with_tls(Config::new(["https://10.0.0.1:2379"])?, tls);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(config: Config, tls: etcd_tls::TlsConfig) -> Self {
+        let client = Self::with_config(config);
+        client.set_tls(tls);
+        client
+    }
+
+    /// Whom to trust, and who one is, on connections to `https://` endpoints that are opened from now on, by
+    /// all clones. Until this is called, whoever the operating system trusts is trusted. Files that it
+    /// names are read again for each connection by themselves.
+    ///
+    /// ```
+    /// use etcd_smol::etcd_tls::TlsConfig;
+    /// use etcd_smol::{Client, Config};
+    ///
+    /// let (client, driver) = Client::unspawned(Config::new(["https://127.0.0.1:2379"])?, 7);
+    /// if let Ok(tls) = TlsConfig::system() {
+    ///     client.set_tls(tls);
+    /// }
+    /// # drop(driver);
+    /// # Ok::<(), etcd_smol::ConfigError>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&self, tls: etcd_tls::TlsConfig) {
+        self.handle.shared.lock().tls.set(tls);
+    }
+
     /// Makes any call and waits for its answer.
     ///
     /// # Errors

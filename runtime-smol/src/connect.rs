@@ -1,7 +1,10 @@
-//! Opening a connection: name look-up away from the executor's threads, each address in turn.
+//! Opening a connection: name look-up away from the executor's threads, each address in turn, and TLS
+//! where it is to be.
 
 use std::future::Future;
 use std::io;
+use std::io::Read;
+use std::io::Write;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
@@ -14,6 +17,12 @@ use etcd_core::Endpoint;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
 
+use crate::tls::Tls;
+use crate::tls::TlsSession;
+
+/// How much one read takes while hands are shaken.
+const READ_BYTES: usize = 16 << 10;
+
 /// A connection being opened. Dropping it stops that; how long it may take is the core's to say.
 pub(crate) struct Connecting {
     /// The core's name of the connection.
@@ -21,24 +30,85 @@ pub(crate) struct Connecting {
     /// Whether the core still wants it.
     pub(crate) wanted: bool,
     /// The work.
-    pub(crate) opened: Pin<Box<dyn Future<Output = Result<Async<TcpStream>, NetError>> + Send>>,
+    pub(crate) opened: Pin<Box<dyn Future<Output = Result<Opened, NetError>> + Send>>,
+}
+
+/// A connection that is open.
+pub(crate) struct Opened {
+    pub(crate) stream: Async<TcpStream>,
+    /// What goes around its bytes, if anything does.
+    pub(crate) tls: Option<Box<TlsSession>>,
+    /// What came in the last bytes of the handshake, behind it.
+    pub(crate) received: Vec<u8>,
 }
 
 impl Connecting {
     /// Begins to open `conn`. Nothing happens before `opened` is polled.
-    pub(crate) fn new(conn: ConnId, endpoint: Endpoint) -> Self {
+    pub(crate) fn new(conn: ConnId, endpoint: Endpoint, tls: Tls) -> Self {
         Self {
             conn,
             wanted: true,
-            opened: Box::pin(open(endpoint)),
+            opened: Box::pin(open(endpoint, tls)),
         }
     }
 }
 
+/// Connects, and shakes hands where there is to be TLS.
+async fn open(endpoint: Endpoint, tls: Tls) -> Result<Opened, NetError> {
+    if !endpoint.is_https() {
+        return Ok(Opened {
+            stream: connect(&endpoint).await?,
+            tls: None,
+            received: Vec::new(),
+        });
+    }
+    // It may read files.
+    let (maker, host) = (tls.clone(), endpoint.host().to_owned());
+    let mut session = blocking::unblock(move || maker.session(&host)).await?;
+    let stream = connect(&endpoint).await?;
+    let mut received = Vec::new();
+    let shaken = shake_hands(&stream, &mut session, &mut received, &tls).await;
+    if let Err(error) = shaken {
+        // The server may want to know why. It is not waited for.
+        let _ = stream.get_ref().write(session.farewell());
+        return Err(error);
+    }
+    Ok(Opened {
+        stream,
+        tls: Some(session),
+        received,
+    })
+}
+
+/// Moves bytes to and fro until the handshake is done.
+async fn shake_hands(
+    stream: &Async<TcpStream>,
+    session: &mut TlsSession,
+    received: &mut Vec<u8>,
+    tls: &Tls,
+) -> Result<(), NetError> {
+    let mut buf = vec![0; READ_BYTES];
+    loop {
+        while !session.transmit().is_empty() {
+            let bytes = session.transmit();
+            let len = stream.write_with(|mut stream| stream.write(bytes)).await?;
+            session.handle_written(len);
+        }
+        if session.is_connected() {
+            return Ok(());
+        }
+        let result = match stream.read_with(|mut stream| stream.read(&mut buf)).await? {
+            0 => session.handle_eof(),
+            len => session.handle_received(&buf[..len], received),
+        };
+        result.map_err(|error| tls.error(&error))?;
+    }
+}
+
 /// Tries the endpoint's addresses one after the other. The error is the last one's.
-async fn open(endpoint: Endpoint) -> Result<Async<TcpStream>, NetError> {
+async fn connect(endpoint: &Endpoint) -> Result<Async<TcpStream>, NetError> {
     let mut last = NetError::new(NetErrorKind::NameNotFound, "host name has no address");
-    for address in look_up(&endpoint).await? {
+    for address in look_up(endpoint).await? {
         match open_address(address).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = NetError::from(&error),

@@ -14,6 +14,7 @@ use std::task::Poll;
 
 use async_io::Timer;
 use etcd_core::ConnId;
+use etcd_core::NetError;
 
 use crate::connect::Connecting;
 use crate::shared::Shared;
@@ -73,13 +74,14 @@ impl Driver {
     /// Takes from the state what this turn has to do.
     fn collect(&mut self) {
         let mut state = self.shared.lock();
+        let tls = state.tls.clone();
         for connecting in &mut self.connecting {
             connecting.wanted = state.opening.contains_key(&connecting.conn);
         }
         for (&conn, endpoint) in &mut state.opening {
             let begun = endpoint
                 .take()
-                .map(|endpoint| Connecting::new(conn, endpoint));
+                .map(|endpoint| Connecting::new(conn, endpoint, tls.clone()));
             self.connecting.extend(begun);
         }
         for (&conn, socket) in &mut state.sockets {
@@ -108,9 +110,9 @@ impl Driver {
             };
             let conn = connecting.conn;
             match opened {
-                Ok(stream) => {
+                Ok(opened) => {
                     let unwanted =
-                        shared.visit(|state, now| state.open(conn, stream, &shared.bell, now));
+                        shared.visit(|state, now| state.open(conn, opened, &shared.bell, now));
                     drop(unwanted);
                 }
                 Err(error) => shared.visit(|state, now| state.fail_open(conn, error, now)),
@@ -124,7 +126,7 @@ impl Driver {
         for work in self.turn.drain(..) {
             if let Err(error) = work.run(&self.shared, &mut self.buf) {
                 self.shared
-                    .visit(|state, now| state.lose(work.conn, &error, now));
+                    .visit(|state, now| state.lose(work.conn, NetError::from(&error), now));
             }
         }
     }
@@ -200,7 +202,7 @@ impl Work {
                 }
                 Some(len) => {
                     let bytes = &buf[..len];
-                    shared.visit(|state, now| state.core.handle_received(now, conn, bytes));
+                    shared.visit(|state, now| state.receive(conn, bytes, now));
                     // A full buffer means that there is more; less means that there is none.
                     if len == buf.len() {
                         self.io.fire();

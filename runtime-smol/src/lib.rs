@@ -72,6 +72,8 @@ mod snapshot;
 mod socket;
 mod stream_handle;
 mod streams;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 mod watch_handle;
 mod watcher;
 
@@ -103,3 +105,6 @@ pub use etcd_core::{
     SnapshotFault, Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch,
     WatchCarrier, WatchEnd, WatchEvent, WatchOptions, notice, recipes::Page,
 };
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use etcd_tls;

@@ -5,16 +5,13 @@
 //! given back ([`After`]), because both may run code that comes here again; so are notices handed over.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::mem;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::task::Waker;
 
-use async_io::Async;
 use etcd_core::CallId;
 use etcd_core::Config;
 use etcd_core::ConnId;
@@ -31,11 +28,14 @@ use etcd_core::WatchId;
 use etcd_core::trace::Recorded;
 
 use crate::clock::Clock;
+use crate::connect::Opened;
 use crate::notices::Listener;
 use crate::record::Journal;
 use crate::signal::Bell;
 use crate::socket::Reading;
 use crate::socket::Socket;
+use crate::tls::Tls;
+use crate::tls::TlsError;
 
 /// Shared by all handles and the driver.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ impl Shared {
         let state = State {
             core: Recorded::new(config, seed, Instant::ZERO),
             journal: Journal::default(),
+            tls: Tls::default(),
             ended: false,
             opening: BTreeMap::new(),
             sockets: BTreeMap::new(),
@@ -62,6 +63,7 @@ impl Shared {
             watches: BTreeMap::new(),
             streams: BTreeMap::new(),
             leases: BTreeMap::new(),
+            opened: Vec::new(),
             armed: None,
             after: After::default(),
         };
@@ -117,6 +119,8 @@ pub(crate) struct State {
     pub(crate) core: Recorded,
     /// Where its log goes, if it keeps one.
     pub(crate) journal: Journal,
+    /// What goes around the bytes of `https://` connections.
+    pub(crate) tls: Tls,
     /// Whether it was shut down; then `opening` and `sockets` are empty after the visit.
     pub(crate) ended: bool,
     /// Connections to be opened; the endpoint until the driver took it to begin.
@@ -131,6 +135,8 @@ pub(crate) struct State {
     pub(crate) streams: BTreeMap<StreamId, Option<Waker>>,
     /// The same for leases that are kept alive.
     pub(crate) leases: BTreeMap<KeepAliveId, Option<Waker>>,
+    /// What was in bytes that came as ciphertext; empty between reads.
+    opened: Vec<u8>,
     /// When the driver's timer goes off.
     pub(crate) armed: Option<Instant>,
     after: After,
@@ -185,22 +191,49 @@ impl State {
         }
     }
 
-    /// A connection is open. Gives the stream back where the core has given it up meanwhile.
+    /// A connection is open. Gives it back where the core has given it up meanwhile.
     pub(crate) fn open(
         &mut self,
         conn: ConnId,
-        stream: Async<TcpStream>,
+        opened: Opened,
         bell: &Arc<Bell>,
         now: Instant,
-    ) -> Option<Async<TcpStream>> {
+    ) -> Option<Opened> {
         if self.opening.remove(&conn).is_none() {
-            return Some(stream);
+            return Some(opened);
         }
-        self.sockets
-            .insert(conn, Socket::new(stream, Arc::clone(bell)));
+        let has_ended = opened.tls.as_ref().is_some_and(|tls| tls.is_ended());
+        let socket = Socket::new(opened.stream, opened.tls, Arc::clone(bell));
+        self.sockets.insert(conn, socket);
         self.after.ring = true;
         self.core.handle_connected(now, conn);
+        if !opened.received.is_empty() {
+            self.core.handle_received(now, conn, &opened.received);
+        }
+        if has_ended {
+            self.ended(conn, now);
+        }
         None
+    }
+
+    /// Bytes came on the socket of `conn`.
+    pub(crate) fn receive(&mut self, conn: ConnId, bytes: &[u8], now: Instant) {
+        let Some(Socket { tls: Some(tls), .. }) = self.sockets.get_mut(&conn) else {
+            return self.core.handle_received(now, conn, bytes);
+        };
+        let result = tls.handle_received(bytes, &mut self.opened);
+        let (has_more, has_ended) = (!tls.transmit().is_empty(), tls.is_ended());
+        if !self.opened.is_empty() {
+            self.core.handle_received(now, conn, &self.opened);
+            self.opened.clear();
+        }
+        match result {
+            Err(error) => self.broken(conn, &error, now),
+            Ok(()) if has_ended => self.ended(conn, now),
+            // TLS itself has something to say.
+            Ok(()) if has_more => self.flush(conn, now),
+            Ok(()) => {}
+        }
     }
 
     /// A connection could not be opened.
@@ -210,8 +243,20 @@ impl State {
         }
     }
 
-    /// The peer of `conn` has sent everything.
+    /// The socket of `conn` has given everything.
     pub(crate) fn end_reading(&mut self, conn: ConnId, now: Instant) {
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            return;
+        };
+        // A connection that was cut must not pass for one that ended.
+        match socket.tls.as_mut().map_or(Ok(()), |tls| tls.handle_eof()) {
+            Ok(()) => self.ended(conn, now),
+            Err(error) => self.broken(conn, &error, now),
+        }
+    }
+
+    /// The peer of `conn` has said all it had to say.
+    fn ended(&mut self, conn: ConnId, now: Instant) {
         if let Some(socket) = self.sockets.get_mut(&conn) {
             socket.reading = Reading::Ended;
             self.core.handle_eof(now, conn);
@@ -226,12 +271,19 @@ impl State {
         }
     }
 
-    /// A call on the socket of `conn` did not work: it is closed.
-    pub(crate) fn lose(&mut self, conn: ConnId, error: &io::Error, now: Instant) {
-        if let Some(socket) = self.sockets.remove(&conn) {
+    /// The socket of `conn` is of no use any more: it is closed.
+    pub(crate) fn lose(&mut self, conn: ConnId, error: NetError, now: Instant) {
+        if let Some(mut socket) = self.sockets.remove(&conn) {
+            socket.say_farewell();
             self.after.closed.push(socket);
-            self.core.handle_closed(now, conn, NetError::from(error));
+            self.core.handle_closed(now, conn, error);
         }
+    }
+
+    /// TLS cannot go on on the socket of `conn`.
+    fn broken(&mut self, conn: ConnId, error: &TlsError, now: Instant) {
+        let error = self.tls.error(error);
+        self.lose(conn, error, now);
     }
 
     /// Nobody waits for this call any more.
@@ -277,15 +329,18 @@ impl State {
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
         };
-        let flushed = socket.flush(&mut self.core, conn, now);
+        let flushed = socket.flush(&mut self.core, &self.tls, conn, now);
         self.after.ring |= socket.changed;
         if let Err(error) = flushed {
-            self.lose(conn, &error, now);
+            self.lose(conn, error, now);
         }
     }
 
     fn close(&mut self, conn: ConnId) {
-        self.after.closed.extend(self.sockets.remove(&conn));
+        if let Some(mut socket) = self.sockets.remove(&conn) {
+            socket.say_farewell();
+            self.after.closed.push(socket);
+        }
         if self.opening.remove(&conn).is_some() {
             // The driver holds what is being opened and has to let go of it.
             self.after.ring = true;

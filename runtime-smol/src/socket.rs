@@ -16,10 +16,13 @@ use std::task::Waker;
 use async_io::Async;
 use etcd_core::ConnId;
 use etcd_core::Instant;
+use etcd_core::NetError;
 use etcd_core::trace::Recorded;
 
 use crate::signal::Bell;
 use crate::signal::Signal;
+use crate::tls::Tls;
+use crate::tls::TlsSession;
 
 /// How many bytes one go of writing hands to a socket before it leaves the rest to the driver's next
 /// turn, so that one large request to a fast peer does not hold up everybody else.
@@ -30,6 +33,8 @@ const WRITE_TURN_BYTES: usize = 1 << 20;
 pub(crate) struct Socket {
     /// The socket itself, lent to the driver while it reads.
     pub(crate) io: Arc<SocketIo>,
+    /// What goes around its bytes, if anything does.
+    pub(crate) tls: Option<Box<TlsSession>>,
     /// Whether it is to be read from.
     pub(crate) reading: Reading,
     /// Whether it took less than it was given and has to be waited for.
@@ -51,7 +56,11 @@ pub(crate) enum Reading {
 
 impl Socket {
     /// A socket just opened, to be read from.
-    pub(crate) fn new(stream: Async<TcpStream>, bell: Arc<Bell>) -> Self {
+    pub(crate) fn new(
+        stream: Async<TcpStream>,
+        tls: Option<Box<TlsSession>>,
+        bell: Arc<Bell>,
+    ) -> Self {
         let signal = Signal::new(bell);
         let waker = Waker::from(Arc::clone(&signal));
         let io = Arc::new(SocketIo {
@@ -61,6 +70,7 @@ impl Socket {
         });
         Self {
             io,
+            tls,
             reading: Reading::On,
             blocked: false,
             changed: true,
@@ -79,30 +89,51 @@ impl Socket {
     pub(crate) fn flush(
         &mut self,
         core: &mut Recorded,
+        tls: &Tls,
         conn: ConnId,
         now: Instant,
-    ) -> io::Result<()> {
+    ) -> Result<(), NetError> {
         let mut written = 0;
         while !self.blocked {
-            let bytes = core.transmit(conn);
+            let mut bytes = core.transmit(conn);
+            if let Some(session) = &mut self.tls {
+                session.seal(bytes).map_err(|error| tls.error(&error))?;
+                bytes = session.transmit();
+            }
             if bytes.is_empty() {
                 break;
             }
             match self.io.stream.get_ref().write(bytes) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
                     written += len;
                     // A socket that took a part is full: asking again would only be told so.
                     self.blocked = len < bytes.len() || written >= WRITE_TURN_BYTES;
-                    core.handle_written(now, conn, len);
+                    match &mut self.tls {
+                        None => core.handle_written(now, conn, len),
+                        // The core counts what the server can have of its own bytes.
+                        Some(session) => match session.handle_written(len) {
+                            0 => {}
+                            len => core.handle_written(now, conn, len),
+                        },
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         self.changed |= self.blocked;
         Ok(())
+    }
+
+    /// Says that it ends, if there is a way to say so, and does not wait for anything.
+    pub(crate) fn say_farewell(&mut self) {
+        let farewell = self.tls.as_mut().map_or(&[][..], |tls| tls.farewell());
+        if !farewell.is_empty() {
+            // Nobody is left to hear of an error, and a peer that misses this sees the end too.
+            let _ = self.io.stream.get_ref().write(farewell);
+        }
     }
 }
 

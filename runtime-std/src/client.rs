@@ -183,6 +183,50 @@ pub(crate) fn typed<C: Call>(response: Response) -> C::Response {
     C::from_response(response).expect("the core answers a call with the call's own type")
 }
 
+/// TLS.
+#[cfg(feature = "tls")]
+impl Client {
+    /// A client with this configuration, seeded by chance, that connects to `https://` endpoints with this
+    /// TLS.
+    ///
+    /// ```no_run
+    /// use etcd_std::etcd_tls::TlsConfig;
+    /// use etcd_std::{Client, Config};
+    ///
+    /// let tls = TlsConfig::builder()
+    ///     .with_root_file("/etc/etcd/ca.pem")
+    ///     .with_client_files("/etc/etcd/client.pem", "/etc/etcd/client.key")
+    ///     .build()?;
+    /// let client = Client::with_tls(Config::new(["https://10.0.0.1:2379"])?, tls);
+    /// client.put("foo", "bar")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_tls(config: Config, tls: etcd_tls::TlsConfig) -> Self {
+        let client = Self::with_config(config);
+        client.set_tls(tls);
+        client
+    }
+
+    /// Whom to trust, and who one is, on connections to `https://` endpoints that are opened from now on, by
+    /// all clones. Until this is called, whoever the operating system trusts is trusted. Files that it
+    /// names are read again for each connection by themselves.
+    ///
+    /// ```
+    /// use etcd_std::Client;
+    /// use etcd_std::etcd_tls::TlsConfig;
+    ///
+    /// let client = Client::connect(["https://127.0.0.1:2379"])?;
+    /// if let Ok(tls) = TlsConfig::system() {
+    ///     client.set_tls(tls);
+    /// }
+    /// # Ok::<(), etcd_std::ConfigError>(())
+    /// ```
+    pub fn set_tls(&self, tls: etcd_tls::TlsConfig) {
+        self.handle.shared().lock().tls.set(tls);
+    }
+}
+
 /// Watching.
 impl Client {
     /// Watches a key or a range of keys. Returns once the server has confirmed it.

@@ -33,6 +33,12 @@ use crate::socket;
 use crate::socket::Reading;
 use crate::socket::Received;
 use crate::socket::Socket;
+use crate::tls::Tls;
+use crate::tls::TlsError;
+use crate::tls::TlsSession;
+
+/// Where to connect to, and what goes around the bytes.
+type Way = (vec::IntoIter<SocketAddr>, Option<Box<TlsSession>>);
 
 impl State {
     /// Carries out everything the core has ordered.
@@ -115,44 +121,36 @@ impl State {
         }
     }
 
-    /// The addresses of a host name have come, or have not.
-    fn resolved(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        found: io::Result<vec::IntoIter<SocketAddr>>,
-    ) {
+    /// What is needed to connect has come, or has not.
+    fn resolved(&mut self, now: Instant, conn: ConnId, found: Result<Way, NetError>) {
         if !matches!(self.sockets.get(&conn), Some(Socket::Resolving)) {
             return;
         }
         match found {
-            Ok(addresses) => self.connect(now, conn, addresses),
-            Err(error) => {
-                let error = NetError::new(NetErrorKind::NameNotFound, error.to_string());
-                self.connect_failed(now, conn, error);
-            }
+            Ok((addresses, tls)) => self.connect(now, conn, addresses, tls),
+            Err(error) => self.connect_failed(now, conn, error),
         }
         self.drain(now);
     }
 
     /// Opens a connection: at once where the host is an address, else when its name is looked up.
     fn open(&mut self, now: Instant, conn: ConnId, endpoint: &Endpoint) {
-        if let Some(address) = socket::literal(endpoint.host()) {
+        if let Some(address) = socket::literal(endpoint.host()).filter(|_| !endpoint.is_https()) {
             let address = SocketAddr::new(address, endpoint.port());
-            self.connect(now, conn, vec![address].into_iter());
+            self.connect(now, conn, vec![address].into_iter(), None);
             return;
         }
 
-        // Looking up a name can take seconds and cannot be ended, so it has a thread of its own,
-        // which holds nothing of the client's.
+        // Looking up a name can take seconds and cannot be ended, and certificates may be on a slow
+        // disk, so that has a thread of its own, which holds nothing of the client's.
         self.sockets.insert(conn, Socket::Resolving);
         let me = self.me.clone();
-        let host = endpoint.host().to_owned();
-        let port = endpoint.port();
+        let tls = self.tls.clone();
+        let endpoint = endpoint.clone();
         let spawned = thread::Builder::new()
             .name("etcd-std-lookup".to_owned())
             .spawn(move || {
-                let found = (host.as_str(), port).to_socket_addrs();
+                let found = find_way(&endpoint, &tls);
                 if let Some(shared) = me.upgrade() {
                     let mut locked = shared.lock();
                     // Read under the lock, so that the core never sees time go back.
@@ -168,8 +166,14 @@ impl State {
     }
 
     /// Connects to one of these addresses.
-    fn connect(&mut self, now: Instant, conn: ConnId, addresses: vec::IntoIter<SocketAddr>) {
-        match Socket::connect(addresses) {
+    fn connect(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        addresses: vec::IntoIter<SocketAddr>,
+        tls: Option<Box<TlsSession>>,
+    ) {
+        match Socket::connect(addresses, tls) {
             Ok(socket) => {
                 self.sockets.insert(conn, socket);
                 self.version += 1;
@@ -187,26 +191,34 @@ impl State {
     /// A socket has an outcome of connecting, or room for more bytes.
     fn writable(&mut self, now: Instant, conn: ConnId) {
         match self.sockets.get_mut(&conn) {
-            Some(Socket::Connecting { stream, rest }) => match socket::outcome(stream) {
+            Some(Socket::Connecting { stream, rest, tls }) => match socket::outcome(stream) {
                 None => {}
                 Some(Ok(())) => {
-                    let stream = Arc::clone(stream);
+                    let tls = tls.take();
+                    let told = tls.is_none();
                     let open = Socket::Open {
-                        stream,
+                        stream: Arc::clone(stream),
+                        tls,
+                        told,
                         reading: Reading::On,
                         blocked: false,
                     };
                     self.sockets.insert(conn, open);
                     self.version += 1;
-                    self.core.handle_connected(now, conn);
+                    if told {
+                        self.core.handle_connected(now, conn);
+                    } else {
+                        // Hands are shaken first.
+                        self.transmit(now, conn);
+                    }
                 }
                 // The next address, if there is one; else this is why it failed.
                 Some(Err(error)) if rest.len() == 0 => {
                     self.connect_failed(now, conn, NetError::from(&error));
                 }
                 Some(Err(_)) => {
-                    let rest = mem::take(rest);
-                    self.connect(now, conn, rest);
+                    let (rest, tls) = (mem::take(rest), tls.take());
+                    self.connect(now, conn, rest, tls);
                 }
             },
             Some(Socket::Open { .. }) => self.transmit(now, conn),
@@ -217,18 +229,34 @@ impl State {
     /// Gives a socket what the core has for it, as much as it takes.
     fn transmit(&mut self, now: Instant, conn: ConnId) {
         let Some(Socket::Open {
-            stream, blocked, ..
+            stream,
+            tls,
+            blocked,
+            ..
         }) = self.sockets.get_mut(&conn)
         else {
             return;
         };
         let full = loop {
-            let bytes = self.core.transmit(conn);
+            let mut bytes = self.core.transmit(conn);
+            if let Some(tls) = tls {
+                if let Err(error) = tls.seal(bytes) {
+                    return self.broken(now, conn, &error);
+                }
+                bytes = tls.transmit();
+            }
             if bytes.is_empty() {
                 break false;
             }
             match socket::send(stream, bytes) {
-                Ok(Some(len)) => self.core.handle_written(now, conn, len),
+                Ok(Some(len)) => match tls {
+                    None => self.core.handle_written(now, conn, len),
+                    // The core counts what the server can have of its own bytes.
+                    Some(tls) => match tls.handle_written(len) {
+                        0 => {}
+                        len => self.core.handle_written(now, conn, len),
+                    },
+                },
                 Ok(None) => break true,
                 Err(error) => {
                     // What the server said before it closed may be the answer.
@@ -249,22 +277,73 @@ impl State {
     fn receive(&mut self, now: Instant, conn: ConnId) {
         let Some(Socket::Open {
             stream,
-            reading: reading @ Reading::On,
+            tls,
+            reading: Reading::On,
             ..
         }) = self.sockets.get_mut(&conn)
         else {
             return;
         };
-        match socket::receive(stream, &mut self.buf) {
-            Ok(Received::Bytes(len)) => self.core.handle_received(now, conn, &self.buf[..len]),
-            Ok(Received::Nothing) => {}
-            Ok(Received::Eof) => {
-                *reading = Reading::Ended;
-                self.version += 1;
-                self.core.handle_eof(now, conn);
+        match (socket::receive(stream, &mut self.buf), tls) {
+            (Ok(Received::Bytes(len)), None) => {
+                self.core.handle_received(now, conn, &self.buf[..len]);
             }
-            Err(error) => self.failed(now, conn, &error),
+            (Ok(Received::Bytes(len)), Some(_)) => self.receive_sealed(now, conn, len),
+            (Ok(Received::Nothing), _) => {}
+            (Ok(Received::Eof), None) => self.ended(now, conn),
+            // A connection that was cut must not pass for one that ended.
+            (Ok(Received::Eof), Some(tls)) => match tls.handle_eof() {
+                Ok(()) => self.ended(now, conn),
+                Err(error) => self.broken(now, conn, &error),
+            },
+            (Err(error), _) => self.failed(now, conn, &error),
         }
+    }
+
+    /// Takes the ciphertext that was read into the buffer.
+    fn receive_sealed(&mut self, now: Instant, conn: ConnId, len: usize) {
+        let Some(Socket::Open {
+            tls: Some(tls),
+            told,
+            ..
+        }) = self.sockets.get_mut(&conn)
+        else {
+            return;
+        };
+        let result = tls.handle_received(&self.buf[..len], &mut self.opened);
+        let is_news = !*told && tls.is_connected();
+        *told |= is_news;
+        let (has_more, has_ended) = (!tls.transmit().is_empty(), tls.is_ended());
+        if is_news {
+            self.core.handle_connected(now, conn);
+        }
+        if !self.opened.is_empty() {
+            self.core.handle_received(now, conn, &self.opened);
+            self.opened.clear();
+        }
+        match result {
+            Err(error) => self.broken(now, conn, &error),
+            Ok(()) if has_ended => self.ended(now, conn),
+            // TLS itself has something to say.
+            Ok(()) if has_more => self.transmit(now, conn),
+            Ok(()) => {}
+        }
+    }
+
+    /// Tells the core that the peer has said all it had to say.
+    fn ended(&mut self, now: Instant, conn: ConnId) {
+        if let Some(Socket::Open { reading, .. }) = self.sockets.get_mut(&conn) {
+            *reading = Reading::Ended;
+            self.version += 1;
+            self.core.handle_eof(now, conn);
+        }
+    }
+
+    /// Tells the core that TLS cannot go on.
+    fn broken(&mut self, now: Instant, conn: ConnId, error: &TlsError) {
+        self.forget(conn);
+        let error = self.tls.error(error);
+        self.core.handle_closed(now, conn, error);
     }
 
     /// Tells the core that a socket is of no use any more.
@@ -277,7 +356,8 @@ impl State {
 
     /// Closes a socket, unless a thread waits on it right now: that one will, once woken.
     fn forget(&mut self, conn: ConnId) {
-        if self.sockets.remove(&conn).is_some() {
+        if let Some(mut socket) = self.sockets.remove(&conn) {
+            socket.say_farewell();
             self.version += 1;
             // The set kept for the next wait would keep the socket open.
             self.set = None;
@@ -301,6 +381,22 @@ impl State {
             *place = Some(result);
             self.unanswered -= 1;
             self.rouse(Key::Call(call));
+        }
+    }
+}
+
+/// Looks up the name and makes the session, which both may take their time.
+fn find_way(endpoint: &Endpoint, tls: &Tls) -> Result<Way, NetError> {
+    let host = endpoint.host();
+    let session = match endpoint.is_https() {
+        true => Some(tls.session(host)?),
+        false => None,
+    };
+    match (host, endpoint.port()).to_socket_addrs() {
+        Ok(addresses) => Ok((addresses, session)),
+        Err(error) => {
+            let text = error.to_string();
+            Err(NetError::new(NetErrorKind::NameNotFound, text))
         }
     }
 }

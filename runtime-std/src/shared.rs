@@ -40,6 +40,7 @@ use crate::poll::Set;
 use crate::poll::Waker;
 use crate::record::Journal;
 use crate::socket::Socket;
+use crate::tls::Tls;
 
 /// A client's inside. Handles share it; the helper thread and look-ups know it too.
 pub(crate) struct Shared {
@@ -69,6 +70,10 @@ pub(crate) struct State {
     pub(crate) set: Option<Set>,
     /// Where reads go: 64 KiB, used for all sockets in turn.
     pub(crate) buf: Box<[u8]>,
+    /// What was in them, where they were ciphertext; empty between reads.
+    pub(crate) opened: Vec<u8>,
+    /// What goes around the bytes of `https://` connections.
+    pub(crate) tls: Tls,
     /// The calls somebody waits for, and their results once they are there.
     pub(crate) answers: BTreeMap<CallId, Option<Box<Result<Response, Error>>>>,
     /// How many of them have no result yet.
@@ -170,6 +175,8 @@ impl Shared {
                 version: 0,
                 set: None,
                 buf: vec![0; READ_BYTES].into_boxed_slice(),
+                opened: Vec::new(),
+                tls: Tls::default(),
                 answers: BTreeMap::new(),
                 unanswered: 0,
                 watches: 0,
@@ -220,6 +227,9 @@ impl Shared {
         let mut locked = self.lock();
         locked.closed = true;
         locked.end_log();
+        for socket in locked.sockets.values_mut() {
+            socket.say_farewell();
+        }
         // A set keeps its sockets open, so it goes with them.
         locked.sockets.clear();
         locked.set = None;

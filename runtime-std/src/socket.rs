@@ -1,7 +1,7 @@
 //! One socket of the driver: how it is opened, what it is waited for, how it is read and written.
 //!
 //! ```text
-//! Resolving ──addresses──► Connecting ──writable──► Open
+//! Resolving ──addresses──► Connecting ──writable──► Open, with TLS once hands are shaken
 //!                            └─ refused: the next address ─┘ none left: the connection has failed
 //! ```
 //!
@@ -22,10 +22,11 @@ use socket2::Protocol;
 use socket2::Type;
 
 use crate::poll::Interest;
+use crate::tls::TlsSession;
 
 /// A socket, from the core's order to connect until it is closed.
 pub(crate) enum Socket {
-    /// A thread of its own is asking for the addresses of a host name.
+    /// A thread of its own is asking for the addresses of a host name, or reading files for TLS.
     Resolving,
     /// The system is connecting to one address.
     Connecting {
@@ -33,11 +34,17 @@ pub(crate) enum Socket {
         stream: Arc<TcpStream>,
         /// The addresses to try when this one fails.
         rest: vec::IntoIter<SocketAddr>,
+        /// What goes around its bytes, if anything does.
+        tls: Option<Box<TlsSession>>,
     },
     /// Connected.
     Open {
         /// The connected socket.
         stream: Arc<TcpStream>,
+        /// What goes around its bytes, if anything does.
+        tls: Option<Box<TlsSession>>,
+        /// Whether the core knows that it is open; with TLS, once hands are shaken.
+        told: bool,
         /// Whether the core wants its bytes.
         reading: Reading,
         /// Whether the core has bytes that the socket would not take.
@@ -68,13 +75,16 @@ pub(crate) enum Received {
 
 impl Socket {
     /// Begins to connect to the first of the addresses that can be tried at all.
-    pub(crate) fn connect(mut rest: vec::IntoIter<SocketAddr>) -> io::Result<Self> {
+    pub(crate) fn connect(
+        mut rest: vec::IntoIter<SocketAddr>,
+        tls: Option<Box<TlsSession>>,
+    ) -> io::Result<Self> {
         let mut last = None;
         while let Some(address) = rest.next() {
             match begin(address) {
                 Ok(stream) => {
                     let stream = Arc::new(stream);
-                    return Ok(Self::Connecting { stream, rest });
+                    return Ok(Self::Connecting { stream, rest, tls });
                 }
                 Err(error) => last = Some(error),
             }
@@ -91,9 +101,26 @@ impl Socket {
                 stream,
                 reading,
                 blocked,
+                ..
             } => (stream, *reading == Reading::On, *blocked),
         };
         (read || write).then_some((stream, Interest { read, write }))
+    }
+
+    /// Says that it ends, if there is a way to say so, and does not wait for anything.
+    pub(crate) fn say_farewell(&mut self) {
+        if let Self::Open {
+            stream,
+            tls: Some(tls),
+            ..
+        } = self
+        {
+            let farewell = tls.farewell();
+            if !farewell.is_empty() {
+                // Nobody is left to hear of an error, and a peer that misses this sees the end too.
+                let _ = send(stream, farewell);
+            }
+        }
     }
 }
 

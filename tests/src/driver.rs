@@ -32,6 +32,7 @@ use etcd_core::WatchEvent;
 use etcd_core::WatchOptions;
 use etcd_core::recipes::Page;
 use etcd_core::trace::Recording;
+use etcd_tls::TlsConfig;
 use smol::Timer;
 use smol::block_on;
 use smol::future;
@@ -60,6 +61,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// The same, with all that is random in it fixed by `seed`.
     fn with_seed(config: Config, seed: u64) -> Self;
+
+    /// A client whose `https://` endpoints are connected to with this TLS.
+    fn with_tls(config: Config, tls: TlsConfig) -> Self;
 
     /// Makes any call, with options of its own.
     fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error>;
@@ -206,6 +210,10 @@ impl Driver for etcd_std::Client {
         Self::with_seed(config, seed)
     }
 
+    fn with_tls(config: Config, tls: TlsConfig) -> Self {
+        Self::with_tls(config, tls)
+    }
+
     fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error> {
         self.call_with(call, options)
     }
@@ -294,6 +302,10 @@ impl Driver for etcd_smol::Client {
 
     fn with_seed(config: Config, seed: u64) -> Self {
         Self::with_seed(config, seed)
+    }
+
+    fn with_tls(config: Config, tls: TlsConfig) -> Self {
+        Self::with_tls(config, tls)
     }
 
     fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error> {

@@ -42,6 +42,8 @@ pub struct Server {
     /// Data, log and process number; ours alone.
     folder: PathBuf,
     client_port: u16,
+    /// The port for clients with TLS, if it has one.
+    tls_port: Option<u16>,
     /// The process, until it has been waited for.
     child: Option<Child>,
     /// What it is instead of a process of its own, as a member of a simulated cluster.
@@ -72,6 +74,27 @@ impl Server {
         let mut server = Self::prepare(binary, no_fsync, further)?;
         server.launch()?;
         Ok(server)
+    }
+
+    /// Starts `binary` with a second port for clients, where it speaks TLS, and further flags:
+    /// `--cert-file` and `--key-file` at least. Without TLS it can still be asked what is true.
+    pub fn start_with_tls(binary: &Path, further: &[&str]) -> io::Result<Self> {
+        let no_fsync = knows_no_fsync(binary);
+        let mut attempt = 1;
+        loop {
+            // Held only until all ports are known, as another process may take any of them anyway.
+            let tls = Ports::hold()?.release();
+            let mut server = Self::prepare(binary, no_fsync, further)?;
+            let plain = server.endpoint();
+            let listen = format!("--listen-client-urls={plain},https://127.0.0.1:{tls}");
+            server.args.push(listen);
+            server.tls_port = Some(tls);
+            match server.launch() {
+                Ok(()) => return Ok(server),
+                Err(_) if attempt < ATTEMPTS && server.lost_its_port() => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Starts the server again on the same ports and data and waits until it is healthy; one that
@@ -146,6 +169,12 @@ impl Server {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.client_port)
+    }
+
+    /// The port for clients with TLS, of a server that was started with one.
+    #[must_use]
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls_port
     }
 
     /// The port for clients; the same after a restart.
@@ -228,6 +257,7 @@ impl Server {
             args,
             folder: place.folder,
             client_port: place.ports.release(),
+            tls_port: None,
             child: None,
             part: None,
             keep_folder: false,

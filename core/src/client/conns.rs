@@ -156,7 +156,19 @@ impl Client {
 
     pub(super) fn connect_timed_out(&mut self, now: Instant, id: ConnId) {
         let millis = self.config.connect_timeout.as_millis();
-        let text = format!("no connection within {millis} ms");
+        let https = self
+            .conns
+            .get(&id)
+            .is_some_and(|conn| self.endpoints.get(conn.endpoint).is_https());
+        // A port without TLS keeps silent about a handshake (gateway.md section 2).
+        let text = if https {
+            format!(
+                "no connection within {millis} ms; if the server is there, it does not speak TLS on \
+                 this port (use http://)"
+            )
+        } else {
+            format!("no connection within {millis} ms")
+        };
         self.connect_failed(now, id, NetError::new(NetErrorKind::TimedOut, text));
     }
 
@@ -182,6 +194,14 @@ impl Client {
         self.calls.remove_conn(id);
         // The conversation's own reason came first.
         let reason = conn.close_reason().unwrap_or(reason);
+        let reason = match reason {
+            CloseReason::PeerClosed if self.is_unanswered(&conn) => CloseReason::Unanswered,
+            reason => reason,
+        };
+        // The connection was as good as never open.
+        if let (CloseReason::Net(error), true) = (&reason, reason.is_before_any_request()) {
+            self.gates.entry(conn.lane).or_default().last_error = Some(error.clone());
+        }
         self.note_conn_gone(id, &conn, &reason);
         if lived_long(now, &conn) {
             self.gates.entry(conn.lane).or_default().handle_success();
@@ -202,6 +222,12 @@ impl Client {
             Purpose::Watches => self.watches_lost(now, &conn, &reason),
             Purpose::Stream => self.stream_lost(now, &conn, &reason),
         }
+    }
+
+    /// Whether a server was asked something without TLS and never said a word.
+    fn is_unanswered(&self, conn: &Conn) -> bool {
+        let is_plain = !self.endpoints.get(conn.endpoint).is_https();
+        is_plain && conn.is_open() && !conn.was_heard && !conn.wire.is_idle()
     }
 
     /// Takes note of what the loss says of the endpoint, and waits where every one of them failed.

@@ -314,6 +314,7 @@ impl Client {
         };
         self.stats.bytes_in = self.stats.bytes_in.saturating_add(bytes.len() as u64);
         open.last_alive = now;
+        open.was_heard |= !bytes.is_empty();
         let was_probed = core::mem::take(&mut open.is_probed);
         open.wire.handle_received(bytes);
         self.now = self.now.max(now);

@@ -78,6 +78,8 @@ pub(crate) struct Conn {
     told: bool,
     /// How many watches, or other streams, on it hold all they may; above 0 it is not read.
     pub(crate) full_streams: usize,
+    /// Anything came on it, ever.
+    pub(crate) was_heard: bool,
     /// The server was asked whether it is there, and nothing came since.
     pub(crate) is_probed: bool,
     /// Some stream on it was full since its silence was looked at.
@@ -154,6 +156,7 @@ impl Conn {
             last_alive: now,
             told: false,
             full_streams: 0,
+            was_heard: false,
             is_probed: false,
             was_full: false,
             silence_deadline: None,

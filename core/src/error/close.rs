@@ -21,6 +21,9 @@ use super::JsonError;
 pub enum CloseReason {
     /// The server closed it.
     PeerClosed,
+    /// The server closed it and never said anything, though it was asked. So does etcd on a port that speaks
+    /// TLS, to a client that does not: use `https://` then (gateway.md section 14).
+    Unanswered,
     /// The network broke it.
     Net(NetError),
     /// The server's bytes are not HTTP/1.1 as this client reads it.
@@ -50,10 +53,26 @@ pub enum CloseReason {
     Shutdown,
 }
 
+impl CloseReason {
+    /// Whether the server certainly read no request on the connection, however much of one was sent.
+    pub(crate) const fn is_before_any_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Net(NetError {
+                kind: NetErrorKind::CertificateRefused,
+                ..
+            })
+        )
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PeerClosed => f.write_str("server closed the connection"),
+            Self::Unanswered => f.write_str(
+                "server closed the connection and said nothing; if this port speaks TLS, use https://",
+            ),
             Self::Net(error) => fmt::Display::fmt(error, f),
             Self::Http(error @ (HttpError::Http2 | HttpError::Tls)) => fmt::Display::fmt(error, f),
             Self::Http(error) => write!(f, "server broke HTTP: {error}"),
@@ -173,6 +192,16 @@ pub enum NetErrorKind {
     /// The host name has no address. No kind of the standard library's errors says so: a driver
     /// that looks names up itself does.
     NameNotFound,
+    /// The server's certificate is not one to be trusted; nothing was sent to it.
+    Certificate,
+    /// The server refused the client's certificate, or wants one. It read no request on this connection,
+    /// even where it says so only after one was sent (TLS 1.3): writes certainly did not happen.
+    CertificateRefused,
+    /// TLS was not agreed on for another reason, such as a server that does not speak it.
+    Tls,
+    /// An open TLS connection was cut, or what came on it is not genuine. What was sent may have been
+    /// read.
+    TlsBroken,
     /// Something else; the message says what.
     Other,
 }
@@ -459,12 +488,12 @@ impl core::error::Error for Limit {}
 pub enum ConfigError {
     /// At least one endpoint is needed.
     NoEndpoints,
-    /// An endpoint has a scheme this build cannot speak; `http://` works.
+    /// An endpoint has a scheme that is not spoken; `http://` and `https://` are.
     UnsupportedScheme {
         /// The endpoint as given.
         endpoint: String,
     },
-    /// An endpoint is not `http://host:port`.
+    /// An endpoint is not `http://host:port` or `https://host:port`.
     BadEndpoint {
         /// The endpoint as given.
         endpoint: String,
@@ -495,7 +524,7 @@ impl fmt::Display for ConfigError {
             Self::UnsupportedScheme { endpoint } => {
                 write!(
                     f,
-                    "endpoint {endpoint:?} has a scheme that is not supported, use http://"
+                    "endpoint {endpoint:?} has a scheme that is not supported, use http:// or https://"
                 )
             }
             Self::BadEndpoint { endpoint, reason } => {

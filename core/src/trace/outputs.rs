@@ -178,12 +178,16 @@ pub(super) fn read_manner(text: &str) -> Option<(Manner, CallOptions)> {
 }
 
 /// The kinds of network errors by their names.
-const KINDS: [(NetErrorKind, &str); 6] = [
+const KINDS: [(NetErrorKind, &str); 10] = [
     (NetErrorKind::Refused, "refused"),
     (NetErrorKind::Reset, "reset"),
     (NetErrorKind::TimedOut, "timed-out"),
     (NetErrorKind::Unreachable, "unreachable"),
     (NetErrorKind::NameNotFound, "name-not-found"),
+    (NetErrorKind::Certificate, "certificate"),
+    (NetErrorKind::CertificateRefused, "certificate-refused"),
+    (NetErrorKind::Tls, "tls"),
+    (NetErrorKind::TlsBroken, "tls-broken"),
     (NetErrorKind::Other, "other"),
 ];
 

@@ -388,7 +388,7 @@ mod tests {
         let error = Start::read(more.as_bytes()).err().unwrap();
         assert!(error.contains("colour"), "{error}");
         for (part, other) in [
-            ("http://a:1", "https://a:1"),
+            ("http://a:1", "unix://a:1"),
             ("\"now\":7", "\"now\":-7"),
             ("\"xxxxxx\"", "\"\\r\\n\""),
             ("\"user\":\"root\",", ""),

@@ -287,6 +287,13 @@ impl World {
                 let error = NetError::new(NetErrorKind::Reset, "connection reset");
                 self.client().handle_closed(now, conn, error);
             }
+            // With TLS, the server does not take the client's certificate.
+            "disown" => {
+                let conn = self.socket(words.number(0)).id;
+                let kind = NetErrorKind::CertificateRefused;
+                self.client()
+                    .handle_closed(now, conn, NetError::new(kind, "certificate refused"));
+            }
             "eof" => {
                 let conn = self.socket(words.number(0)).id;
                 self.client().handle_eof(now, conn);

@@ -74,6 +74,8 @@ impl Client {
                     call.attempts += 1;
                     Sent::Nothing
                 }
+                // What was sent was not read.
+                _ if reason.is_before_any_request() => Sent::Nothing,
                 _ => conn.wire.sent(stream),
             };
             if call.class.applied_without_answer(sent) == Applied::Maybe {
@@ -103,7 +105,9 @@ impl Client {
                 continue;
             }
             let cause = match reason {
-                CloseReason::Net(error) if !conn.is_open() => Cause::ConnectFailed(error.clone()),
+                CloseReason::Net(error) if !conn.is_open() || reason.is_before_any_request() => {
+                    Cause::ConnectFailed(error.clone())
+                }
                 reason => Cause::ConnectionLost(reason.clone()),
             };
             let is_probe = matches!(call.owner, Owner::Probe(_));

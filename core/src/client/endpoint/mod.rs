@@ -13,7 +13,11 @@ pub(crate) use self::list::Endpoints;
 
 use crate::error::ConfigError;
 
-/// One server's address: `http://host:port`, or `host:port`, port 2379 where none is given.
+/// One server's address: `http://host:port`, `https://host:port`, or `host:port`, which is without TLS;
+/// port 2379 where none is given.
+///
+/// The core is the same for both: it is the driver that puts TLS around the connections to an `https://`
+/// endpoint. Both may be in one configuration.
 ///
 /// ```
 /// use etcd_core::Endpoint;
@@ -30,6 +34,8 @@ pub struct Endpoint {
     port: u16,
     /// `host:port` as it goes into the Host header; an IPv6 address in brackets.
     authority: String,
+    /// Whether its connections are to be made with TLS.
+    is_https: bool,
 }
 
 impl Endpoint {
@@ -68,6 +74,20 @@ impl Endpoint {
     pub fn authority(&self) -> &str {
         &self.authority
     }
+
+    /// Whether connections to it are made with TLS. A driver that cannot do that must not connect
+    /// without.
+    ///
+    /// ```
+    /// let endpoint: etcd_core::Endpoint = "https://etcd-1".parse()?;
+    /// assert!(endpoint.is_https());
+    /// assert_eq!(endpoint.to_string(), "https://etcd-1:2379");
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        self.is_https
+    }
 }
 
 impl FromStr for Endpoint {
@@ -78,9 +98,10 @@ impl FromStr for Endpoint {
             endpoint: redacted(text),
             reason,
         };
-        let rest = match text.split_once("://") {
-            None => text,
-            Some(("http", rest)) => rest,
+        let (rest, is_https) = match text.split_once("://") {
+            None => (text, false),
+            Some(("http", rest)) => (rest, false),
+            Some(("https", rest)) => (rest, true),
             Some(_) => {
                 return Err(ConfigError::UnsupportedScheme {
                     endpoint: redacted(text),
@@ -135,13 +156,15 @@ impl FromStr for Endpoint {
             host: host.to_owned(),
             port,
             authority,
+            is_https,
         })
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
@@ -171,12 +194,27 @@ mod tests {
             ("http://[::1", "]"),
             ("http://[host]:1", "IPv6"),
             ("http://host/path", "path"),
-            ("https://host", "scheme"),
+            ("https://", "host"),
+            ("https://host/path", "path"),
+            ("HTTPS://host", "scheme"),
+            ("unixs:///tmp/s", "scheme"),
             ("unix:///tmp/s", "scheme"),
         ] {
             let error = text.parse::<Endpoint>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_with_tls_is_another_than_the_one_without() {
+        let parse = |text: &str| text.parse::<Endpoint>().unwrap();
+        let (plain, tls) = (parse("http://host"), parse("https://host/"));
+        assert_ne!(plain, tls);
+        assert!(tls.is_https() && !plain.is_https() && !parse("host").is_https());
+        assert_eq!((tls.host(), tls.port()), ("host", 2379));
+        assert_eq!(tls.authority(), "host:2379");
+        assert_eq!(parse(&tls.to_string()), tls);
+        assert_eq!(parse("https://[::1]:1").to_string(), "https://[::1]:1");
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Client {
     /// Whether that was all for a watch whose connection was lost.
     pub(super) fn plant_lost(&mut self, watch: WatchId, reason: &CloseReason) -> bool {
         let ended = CloseReason::Protocol(ProtocolError::StreamEnded);
-        let is_clean = *reason == CloseReason::PeerClosed || *reason == ended;
+        let is_clean =
+            matches!(reason, CloseReason::PeerClosed | CloseReason::Unanswered) || *reason == ended;
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return false;
         };
