@@ -320,10 +320,12 @@ fn a_client_has_the_methods_of_etcd_smol() {
     let made_otherwise = [
         "connect",
         "random_seed",
+        "set_tls",
         "unspawned",
         "with_config",
         "with_executor",
         "with_seed",
+        "with_tls",
     ];
     assert_eq!(missing, made_otherwise);
 }
