@@ -288,7 +288,7 @@ impl Driver {
                 // `blocked` stays set, so that the poller says when it takes more.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return self.fail(conn, error.into()),
+                Err(error) => return self.lost(conn, error),
             }
         }
     }
@@ -309,7 +309,7 @@ impl Driver {
             (Ok(len), true) => self.read_sealed(conn, &buf[..len]),
             (Err(error), _) if error.kind() == ErrorKind::WouldBlock => {}
             (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
-            (Err(error), _) => self.fail(conn, error.into()),
+            (Err(error), _) => self.lost(conn, error),
         }
     }
 
@@ -342,6 +342,20 @@ impl Driver {
             Ok(()) if has_ended => self.client.handle_eof(now, conn),
             // The handshake goes on, or TLS has something of its own to say.
             Ok(()) => self.write(conn),
+        }
+    }
+
+    /// The socket failed. While hands are shaken, that may be for a server that speaks no TLS.
+    fn lost(&mut self, conn: ConnId, error: io::Error) {
+        let tls = self
+            .sockets
+            .get_mut(&key(conn))
+            .and_then(|s| s.tls.as_mut());
+        match tls.map_or(Ok(()), |tls| tls.handle_reset()) {
+            Err(why) if error.kind() == ErrorKind::ConnectionReset => {
+                self.fail(conn, net_error(&why))
+            }
+            _ => self.fail(conn, error.into()),
         }
     }
 

@@ -91,15 +91,18 @@ async fn shake_hands(
     loop {
         while !session.transmit().is_empty() {
             let bytes = session.transmit();
-            let len = stream.write_with(|mut stream| stream.write(bytes)).await?;
-            session.handle_written(len);
+            match stream.write_with(|mut stream| stream.write(bytes)).await {
+                Ok(len) => session.handle_written(len),
+                Err(error) => return Err(tls.socket_error(session, &error)),
+            };
         }
         if session.is_connected() {
             return Ok(());
         }
-        let result = match stream.read_with(|mut stream| stream.read(&mut buf)).await? {
-            0 => session.handle_eof(),
-            len => session.handle_received(&buf[..len], received),
+        let result = match stream.read_with(|mut stream| stream.read(&mut buf)).await {
+            Ok(0) => session.handle_eof(),
+            Ok(len) => session.handle_received(&buf[..len], received),
+            Err(error) => return Err(tls.socket_error(session, &error)),
         };
         result.map_err(|error| tls.error(&error))?;
     }

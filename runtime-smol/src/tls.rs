@@ -2,6 +2,8 @@
 //!
 //! The protocol is `etcd_tls`'s. Without the feature `tls`, `no_tls.rs` stands for this.
 
+use std::io;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -43,6 +45,18 @@ impl Tls {
         };
         let session = config.session(host).map_err(|error| self.error(&error))?;
         Ok(Box::new(session))
+    }
+
+    /// What the core is told where the socket failed.
+    pub(crate) fn socket_error(&self, session: &mut TlsSession, error: &io::Error) -> NetError {
+        let is_reset = matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe
+        );
+        match session.handle_reset() {
+            Err(why) if is_reset => self.error(&why),
+            _ => NetError::from(error),
+        }
     }
 
     /// What the core is told of an error.

@@ -8,6 +8,7 @@
 )]
 
 use std::convert::Infallible;
+use std::io;
 
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
@@ -22,6 +23,10 @@ impl Tls {
         let text =
             "https:// needs the feature `tls` of etcd-std, which this program was built without";
         Err(NetError::new(NetErrorKind::Tls, text))
+    }
+
+    pub(crate) const fn socket_error(&self, session: &TlsSession, _error: &io::Error) -> NetError {
+        match session.0 {}
     }
 
     pub(crate) const fn error(&self, error: &TlsError) -> NetError {

@@ -348,10 +348,13 @@ impl State {
 
     /// Tells the core that a socket is of no use any more.
     fn failed(&mut self, now: Instant, conn: ConnId, error: &io::Error) {
-        if self.sockets.contains_key(&conn) {
-            self.forget(conn);
-            self.core.handle_closed(now, conn, NetError::from(error));
-        }
+        let error = match self.sockets.get_mut(&conn) {
+            Some(Socket::Open { tls: Some(tls), .. }) => self.tls.socket_error(tls, error),
+            Some(_) => NetError::from(error),
+            None => return,
+        };
+        self.forget(conn);
+        self.core.handle_closed(now, conn, error);
     }
 
     /// Closes a socket, unless a thread waits on it right now: that one will, once woken.

@@ -73,6 +73,7 @@ on_both!(
     a_server_that_is_not_to_be_trusted_is_told,
     an_expired_server_is_told,
     http_and_https_mixed_up_are_told,
+    a_server_that_resets_the_handshake_is_told,
     a_common_name_is_refused_by_the_gateway_and_told,
     an_answer_that_was_cut_is_none,
 );
@@ -120,6 +121,26 @@ fn an_event_loop_of_ones_own_has_tls() {
         complaint.contains("the server wants a client certificate"),
         "{complaint}"
     );
+}
+
+/// A server without TLS that does not read what it does not understand: closing then resets.
+fn a_server_that_resets_the_handshake_is_told<D: Driver>() {
+    let authority = Authority::new("authority", &format!("reset-{}", D::NAME));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = config("https", "127.0.0.1", listener.local_addr().unwrap().port());
+    config.max_attempts = 1;
+    let client = D::with_tls(config, authority.trusting().build().unwrap());
+    let error = thread::scope(|scope| {
+        scope.spawn(|| {
+            let (stream, _) = listener.accept().unwrap();
+            // Something is there, and is not read.
+            let len = stream.peek(&mut [0; 1]).unwrap();
+            assert_eq!(len, 1);
+        });
+        client.call(Put::new("k", "v")).unwrap_err()
+    });
+    assert_eq!(error.applied(), Applied::No);
+    assert!(error.to_string().contains("use http://"), "{error}");
 }
 
 /// Answers the next request with a body that ends with the connection, with or without the word that it

@@ -386,6 +386,28 @@ impl TlsSession {
         }
     }
 
+    /// The peer has reset the connection (`ECONNRESET`, `EPIPE`), as a server without TLS may do in place of
+    /// closing it: it did not read all of what it could not understand.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::ClosedInHandshake`], where hands were still being shaken, or the error that was before.
+    /// Without one the reset says it best.
+    ///
+    /// ```
+    /// # let made = rcgen::generate_simple_self_signed(["etcd".to_owned()])?;
+    /// # let tls = etcd_tls::TlsConfig::builder().with_root_pem(made.cert.pem()).build()?;
+    /// let mut session = tls.session("etcd")?;
+    /// assert_eq!(session.handle_reset(), Err(etcd_tls::TlsError::ClosedInHandshake));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn handle_reset(&mut self) -> Result<(), TlsError> {
+        match self.state {
+            State::Alive if !self.tls.is_handshaking() => Ok(()),
+            _ => self.handle_eof(),
+        }
+    }
+
     /// What may be written before the socket is closed, once and without waiting: the word that it ends, or
     /// the alert that says why. Nothing may be sealed afterwards.
     ///

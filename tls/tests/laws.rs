@@ -191,6 +191,17 @@ fn an_end_at_any_byte_of_the_handshake_is_an_end_within_it() {
 }
 
 #[test]
+fn a_reset_is_an_end_while_hands_are_shaken_and_says_it_best_afterwards() {
+    for ends in Ends::all() {
+        let mut pair = ends.pair();
+        assert_eq!(pair.client.handle_reset(), Err(TlsError::ClosedInHandshake));
+        let mut pair = ends.connected();
+        assert_eq!(pair.client.handle_reset(), Ok(()));
+        assert!(pair.client.is_connected());
+    }
+}
+
+#[test]
 fn an_end_without_the_word_for_it_is_a_truncation_at_any_byte() {
     for ends in Ends::all() {
         let answer = some_bytes(100);
