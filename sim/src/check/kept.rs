@@ -43,7 +43,8 @@ struct Keeping<'a> {
     /// By the client's clock.
     until: Option<Instant>,
     released: bool,
-    revoked: bool,
+    /// When its user asked for its end.
+    revoked: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,7 +103,7 @@ pub(super) fn check(
             }
             What::LeaseRevoked { kept } => {
                 if let Some(keeping) = all.get_mut(&(client, *kept)) {
-                    keeping.revoked = true;
+                    keeping.revoked = Some(event.at);
                 }
             }
             What::LeaseTold {
@@ -191,6 +192,10 @@ impl<'a> Lives<'a> {
 }
 
 impl<'a> Keeping<'a> {
+    const fn is_revoked(&self) -> bool {
+        self.revoked.is_some()
+    }
+
     const fn new(asked: &'a Kept, since: Instant) -> Self {
         Self {
             asked,
@@ -199,7 +204,7 @@ impl<'a> Keeping<'a> {
             phase: Phase::Starting,
             until: None,
             released: false,
-            revoked: false,
+            revoked: None,
         }
     }
 
@@ -217,11 +222,11 @@ impl<'a> Keeping<'a> {
             return broken("G1", "went on after its end");
         }
         let is_end = matches!(told, LeaseEvent::End(_));
-        if (self.released || self.revoked) && !is_end {
+        if (self.released || self.is_revoked()) && !is_end {
             return broken("G19", "went on after its user stopped it");
         }
         // Whatever is told, that its time was over had to be told before (G26).
-        let is_kept = !self.released && !self.revoked;
+        let is_kept = !self.released && !self.is_revoked();
         let is_certain = is_kept && matches!(self.phase, Phase::Active | Phase::AtRisk);
         let was_over = is_certain && self.until.is_some_and(|until| until < local);
         let is_expiry =
@@ -314,13 +319,17 @@ impl<'a> Keeping<'a> {
     ) -> Result<(), Broken> {
         let was_confirmed = self.until.is_some();
         match end {
-            LeaseEnd::Released if !self.released && !self.revoked => {
+            LeaseEnd::Released if !self.released && !self.is_revoked() => {
                 broken("G1", "released by nobody")
             }
-            LeaseEnd::Revoked if !self.revoked => broken("G1", "revoked by nobody"),
-            LeaseEnd::Revoked if was_confirmed && lives.between(now, now).is_some() => {
-                broken("G27", "told revoked, and it is there")
-            }
+            LeaseEnd::Revoked => match self.revoked {
+                None => broken("G1", "revoked by nobody"),
+                // An earlier attempt at its grant may come late and make it once more, with nothing attached.
+                Some(asked) if was_confirmed && lives.is_throughout(asked, now) => {
+                    broken("G27", "told revoked, and it was there")
+                }
+                Some(_) => Ok(()),
+            },
             LeaseEnd::Lost => {
                 evidence.leases_lost += 1;
                 if lives.is_throughout(self.told, now) {
@@ -339,7 +348,8 @@ impl<'a> Keeping<'a> {
         let passes =
             |status: &Status| [Code::UNAVAILABLE, Code::DEADLINE_EXCEEDED].contains(&status.code);
         let is_refused = error.status().is_some_and(|status| !passes(status));
-        if self.until.is_some() && error.known() == Some(Known::LeaseNotFound) && !self.revoked {
+        if self.until.is_some() && error.known() == Some(Known::LeaseNotFound) && !self.is_revoked()
+        {
             return broken("G27", "lost, and told as a failure");
         }
         if matches!(self.asked, Kept::Granted(grant) if grant.id == 0)
@@ -350,11 +360,11 @@ impl<'a> Keeping<'a> {
                 "granted by an earlier attempt, and told as a failure",
             );
         }
-        if self.until.is_some() && !self.revoked && !is_refused {
+        if self.until.is_some() && !self.is_revoked() && !is_refused {
             return broken("G27", format!("given up: {error}"));
         }
         let is_own = matches!(self.asked, Kept::Granted(_)) && self.until.is_none();
-        if is_own && error.applied() == Applied::No && !self.revoked && !lives.0.is_empty() {
+        if is_own && error.applied() == Applied::No && !self.is_revoked() && !lives.0.is_empty() {
             return broken("G3", format!("granted, and told that it was not: {error}"));
         }
         Ok(())
@@ -364,7 +374,7 @@ impl<'a> Keeping<'a> {
     fn goes_on(&self, local: Instant) -> Result<(), &'static str> {
         match self.phase {
             Phase::Ended => Ok(()),
-            _ if self.released || self.revoked => Err("its end was not told"),
+            _ if self.released || self.is_revoked() => Err("its end was not told"),
             Phase::Starting => Err("was neither granted nor refused"),
             Phase::Expired => Err("is neither renewed nor lost"),
             _ if self.until.is_some_and(|until| until > local) => Ok(()),

@@ -111,7 +111,9 @@ pub enum LeaseEvent {
 pub enum LeaseEnd {
     /// The user stopped it: the lease is left to its time.
     Released,
-    /// The user revoked it: the lease and its keys are gone.
+    /// The user revoked it: the lease and its keys are gone. Where its grant had to be sent twice, the first
+    /// attempt can still come to a server after this and make the lease once more, with no keys and until its
+    /// time is over.
     Revoked,
     /// The server has no such lease: it expired, or somebody revoked it. Its keys are gone (guarantee
     /// G27).

@@ -147,6 +147,16 @@ fn what_is_not_there_is_not_confirmed_and_what_is_there_not_lost() {
 }
 
 #[test]
+fn a_late_grant_may_make_a_revoked_one_again() {
+    let (mut script, _) = kept();
+    script.add(What::LeaseRevoked { kept: 1 });
+    script.change(None, Changed::LeaseRevoked { id: 7 });
+    script.change(None, Changed::LeaseGranted { id: 7, ttl: 5 });
+    end(&mut script, LeaseEnd::Revoked);
+    script.is_fine();
+}
+
+#[test]
 fn nothing_is_given_up_for_a_bad_network() {
     let (mut script, _) = kept();
     let error = Error::Timeout {
