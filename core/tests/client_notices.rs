@@ -492,6 +492,34 @@ fn g27_g47_a_lease_that_is_gone_tells_so() {
 }
 
 #[test]
+fn g3_g47_a_lease_that_fails_before_anybody_looks_tells_so() {
+    check(
+        r#"
+        > client a notices=warn
+        > lease 10 id=7
+        connect 1 to a
+        > ignore 1
+        > open 1
+        send 1: POST /v3/lease/grant {"ID":"7","TTL":"10"}
+        > answer 1 200 {"ID":"7","TTL":"10"}
+        lease 1 has something
+        > wait 4s
+        at 3.573356655s
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/lease/keepalive (open, with a leader)
+        send 2: {"ID":"7"}
+        > error 2 {"code":7,"message":"etcdserver: permission denied"}
+        close 2
+        warn: lease 1: ended: etcdserver: permission denied (PermissionDenied)
+        > look 1
+        lease 1: active for 10 s, until 9.99s
+        lease 1: end: etcdserver: permission denied (PermissionDenied)
+        "#,
+    );
+}
+
+#[test]
 fn g47_what_is_not_taken_gives_way_and_is_counted() {
     let mut world = World::after("client a notices=trace notice_room=1");
     let told = world.run("get k").join("\n");

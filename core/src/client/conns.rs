@@ -230,6 +230,21 @@ impl Client {
         is_plain && conn.is_open() && !conn.was_heard && !conn.wire.is_idle()
     }
 
+    /// An endpoint failed somebody who had begun then. Whether that was not known.
+    pub(in crate::client) fn endpoint_failed(
+        &mut self,
+        now: Instant,
+        at: EndpointIndex,
+        begun: Instant,
+        why: impl FnOnce() -> Reason,
+    ) -> bool {
+        let is_news = self.endpoints.handle_failure(now, at, begun);
+        self.stats.endpoint_failures += u64::from(is_news);
+        let why = || EndpointReason::Failed(why());
+        self.notices.look_at(&self.endpoints, at, why);
+        is_news
+    }
+
     /// Takes note of what the loss says of the endpoint, and waits where every one of them failed.
     fn lane_failed(&mut self, now: Instant, conn: &Conn, reason: &CloseReason) {
         // A caller's impatience is a reason to ask elsewhere, and none for the others to wait.
@@ -242,12 +257,14 @@ impl Client {
         ) {
             self.leave_unheard(now, conn);
         }
-        let is_news = self
-            .endpoints
-            .handle_failure(now, conn.endpoint, conn.last_alive);
-        self.stats.endpoint_failures += u64::from(is_news);
-        let why = || EndpointReason::Failed(Reason::of_close(reason, conn.is_open()));
-        self.notices.look_at(&self.endpoints, conn.endpoint, why);
+        // What a user may not have, others may: the endpoint is as well as before.
+        let is_news = if is_denied(reason) {
+            self.endpoints.leave(conn.endpoint);
+            true
+        } else {
+            let why = || Reason::of_close(reason, conn.is_open());
+            self.endpoint_failed(now, conn.endpoint, conn.last_alive, why)
+        };
         // Of connections that were lost together one counts, where there is another endpoint.
         let is_only = conn.lane.endpoint().is_some() || self.endpoints.configured() == 1;
         let counts = (is_news || is_only) && *reason != CloseReason::Deadline;
@@ -276,14 +293,14 @@ impl Client {
     /// heard since: a host that is gone leaves all of them half open, and each would cost a call its patience
     /// (rule R-9, guarantee G60).
     fn leave_unheard(&mut self, now: Instant, silent: &Conn) {
-        let idle = self.calls.idle_conns();
         let is_unheard = |id: &ConnId| {
             let conn = self.conns.get(id);
             conn.is_some_and(|conn| {
                 conn.endpoint == silent.endpoint && conn.last_alive <= silent.last_alive
             })
         };
-        for id in idle.into_iter().filter(is_unheard).collect::<Vec<_>>() {
+        let unheard: Vec<_> = self.calls.idle_conns().filter(is_unheard).collect();
+        for id in unheard {
             self.conn_lost(now, id, CloseReason::Idle);
         }
     }

@@ -202,10 +202,7 @@ impl Client {
             Ok(()) => None,
         };
         if let Some(cause) = &cause {
-            let is_news = self.endpoints.handle_failure(now, at, now);
-            self.stats.endpoint_failures += u64::from(is_news);
-            let why = || EndpointReason::Failed(Reason::of_cause(cause));
-            self.notices.look_at(&self.endpoints, at, why);
+            self.endpoint_failed(now, at, now, || Reason::of_cause(cause));
         }
         cause
     }

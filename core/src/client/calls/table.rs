@@ -194,8 +194,8 @@ impl Calls {
     }
 
     /// The connections without a call on them.
-    pub(in crate::client) fn idle_conns(&self) -> Vec<ConnId> {
-        [&self.idle[..], &self.idle_waits].concat()
+    pub(in crate::client) fn idle_conns(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.idle.iter().chain(&self.idle_waits).copied()
     }
 
     pub(super) fn waiting(&self, lane: Lane) -> usize {

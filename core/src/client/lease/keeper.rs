@@ -48,7 +48,7 @@ pub(super) struct Keeper {
     pub(super) due: Option<Instant>,
     /// The newest thing to tell.
     news: Option<LeaseEvent>,
-    /// Its end, where that is not all there is to tell.
+    /// Its end, which is told behind that.
     end: Option<LeaseEnd>,
     /// Its user took something of it.
     is_known: bool,
@@ -112,9 +112,9 @@ impl Keeper {
         self.valid_until
     }
 
-    /// The newest thing to tell, if that was not taken yet.
-    pub(super) const fn news(&self) -> Option<&LeaseEvent> {
-        self.news.as_ref()
+    /// Its end, if that was not taken yet.
+    pub(super) const fn ended(&self) -> Option<&LeaseEnd> {
+        self.end.as_ref()
     }
 
     /// The id it is going to have is known.
@@ -242,11 +242,10 @@ impl Keeper {
         self.phase = LeasePhase::Ended;
         self.call = None;
         self.next = None;
-        if matches!(end, LeaseEnd::Failed(_)) && !self.is_known && self.news.is_some() {
-            self.end = Some(end);
-        } else {
-            self.tell(LeaseEvent::End(end));
+        if self.is_known || !matches!(end, LeaseEnd::Failed(_)) {
+            self.news = None;
         }
+        self.end = Some(end);
     }
 
     fn tell(&mut self, news: LeaseEvent) {
@@ -255,7 +254,7 @@ impl Keeper {
 
     /// Whether the user has to be told that there is something.
     pub(super) const fn poll_tell(&mut self) -> bool {
-        let tell = !self.told && self.news.is_some();
+        let tell = !self.told && (self.news.is_some() || self.end.is_some());
         self.told |= tell;
         tell
     }

@@ -1,7 +1,6 @@
 //! What is told of leases: renewed, at risk, expired, ended; and how many are in what. Nothing here changes
 //! what becomes of one.
 
-use super::LeaseEvent;
 use super::LeasePhase;
 use super::Leases;
 use super::keeper::Keeper;
@@ -45,7 +44,7 @@ impl Client {
                 _ => {}
             }
         }
-        if let (true, Some(LeaseEvent::End(end))) = (has_moved, keeper.news()) {
+        if let (true, Some(end)) = (has_moved, keeper.ended()) {
             let why = Reason::of_lease(end);
             self.notices.note(|| What::LeaseEnded { lease, why });
         }
