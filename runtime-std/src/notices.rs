@@ -92,10 +92,10 @@ impl Client {
     /// [`Config::notices`].
     ///
     /// `tell` is called without any lock of the client's, with one notice at a time and in their order, by
-    /// whichever thread has just
-    /// worked for the client: one that makes a call, or the helper. So it should be quick, and may not wait for this client or hold a clone of
-    /// it, which would keep it alive. What it cannot keep up with is dropped beyond `Limits::notices`, and
-    /// counted ([`Stats::notices_dropped`](crate::Stats)). One that panics is not called again.
+    /// whichever thread has just worked for the client: one that makes a call, or the helper. So it should be
+    /// quick, and may not wait for this client or hold a clone of it, which would keep it alive. What it
+    /// cannot keep up with is dropped beyond `Limits::notices`, and counted
+    /// ([`Stats::notices_dropped`](crate::Stats)). One that panics is not called again.
     ///
     /// ```
     /// use etcd_std::{Client, Config};
