@@ -236,6 +236,27 @@ fn the_deadline_passes_before_the_answer() {
     );
 }
 
+/// A refusal that passes is what the call ends with, also where it is just being asked again.
+#[test]
+fn the_deadline_passes_after_refusals() {
+    check(
+        r#"
+        > client a
+        > get k timeout=300ms
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 503 {"code":14,"message":"etcdserver: no leader"}
+        > wait 1s
+        at 16.42852ms
+        send 1: POST /v3/kv/range {"key":"k"}
+        at 300ms
+        call 1: Etcd, not applied: etcdserver: no leader (Unavailable)
+        close 1
+        "#,
+    );
+}
+
 #[test]
 fn impatient_calls_make_no_other_call_wait() {
     check(

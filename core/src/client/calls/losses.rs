@@ -182,8 +182,11 @@ impl Client {
         };
         let refusal = call.last_refusal.clone();
         let error = match (open, refusal) {
-            (None, Some(status)) => self.auth.error(status, applied),
-            (None, None) => {
+            // The last that was heard says more than that the next answer is awaited.
+            (open, Some(status)) if open.is_none() || applied == Applied::No => {
+                self.auth.error(status, applied)
+            }
+            (None, _) => {
                 // What waits for a token waits for the login, which is among the calls.
                 let parked = self.auth.parked.contains(&id);
                 let lane = if parked { Lane::Calls } else { call.lane };
