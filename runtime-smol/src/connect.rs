@@ -10,18 +10,28 @@ use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::net::ToSocketAddrs;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_io::Async;
 use etcd_core::ConnId;
 use etcd_core::Endpoint;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
+use socket2::SockRef;
+use socket2::TcpKeepalive;
 
 use crate::tls::Tls;
 use crate::tls::TlsSession;
 
 /// How much one read takes while hands are shaken.
 const READ_BYTES: usize = 16 << 10;
+
+/// After how long without a byte the system asks whether the peer is there.
+const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
+/// How long it waits between these questions.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// How many it asks before the connection is lost.
+const KEEP_ALIVE_PROBES: u32 = 3;
 
 /// A connection being opened. Dropping it stops that; how long it may take is the core's to say.
 pub(crate) struct Connecting {
@@ -124,7 +134,25 @@ async fn open_address(address: SocketAddr) -> io::Result<Async<TcpStream>> {
     let stream = Async::<TcpStream>::connect(address).await?;
     // A request is written in one piece, and nothing is gained by holding its tail back.
     stream.get_ref().set_nodelay(true)?;
+    keep_alive(&SockRef::from(stream.get_ref()));
     Ok(stream)
+}
+
+/// Lets the system find out that a peer is gone while nothing is to be sent, or what is sent is not taken, and
+/// keeps what lies between from forgetting the connection (rule T-1). The core finds out by itself where
+/// somebody waits for an answer.
+fn keep_alive(socket: &SockRef<'_>) {
+    let probes = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_TIME)
+        .with_interval(KEEP_ALIVE_INTERVAL);
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    let probes = probes.with_retries(KEEP_ALIVE_PROBES);
+    // Where the system cannot do this, nothing is wrong yet.
+    let _ = socket.set_tcp_keepalive(&probes);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(
+        KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES,
+    ));
 }
 
 /// The addresses behind an endpoint. An IP address is its own; a name is asked for on a thread that
@@ -139,4 +167,29 @@ async fn look_up(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetError> {
         .await
         .map(Iterator::collect)
         .map_err(|error| NetError::new(NetErrorKind::NameNotFound, error.to_string()))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn t1_the_system_looks_whether_the_peer_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = smol::block_on(open_address(address)).unwrap();
+        let socket = SockRef::from(stream.get_ref());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE_TIME);
+        assert_eq!(
+            socket.tcp_keepalive_interval().unwrap(),
+            KEEP_ALIVE_INTERVAL
+        );
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEP_ALIVE_PROBES);
+        let patience = KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES;
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(patience));
+        assert!(socket.tcp_nodelay().unwrap());
+    }
 }

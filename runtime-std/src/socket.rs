@@ -15,14 +15,24 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 use std::vec;
 
 use socket2::Domain;
 use socket2::Protocol;
+use socket2::SockRef;
+use socket2::TcpKeepalive;
 use socket2::Type;
 
 use crate::poll::Interest;
 use crate::tls::TlsSession;
+
+/// After how long without a byte the system asks whether the peer is there.
+const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
+/// How long it waits between these questions.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// How many it asks before the connection is lost.
+const KEEP_ALIVE_PROBES: u32 = 3;
 
 /// A socket, from the core's order to connect until it is closed.
 pub(crate) enum Socket {
@@ -131,10 +141,28 @@ fn begin(address: SocketAddr) -> io::Result<TcpStream> {
     socket.set_nonblocking(true)?;
     // A request is written whole, so holding back its last packet could only delay it.
     socket.set_tcp_nodelay(true)?;
+    keep_alive(&SockRef::from(&socket));
     match socket.connect(&address.into()) {
         Err(error) if !is_under_way(&error) => Err(error),
         _ => Ok(socket.into()),
     }
+}
+
+/// Lets the system find out that a peer is gone while nothing is to be sent, or what is sent is not taken, and
+/// keeps what lies between from forgetting the connection (rule T-1). The core finds out by itself where
+/// somebody waits for an answer.
+fn keep_alive(socket: &SockRef<'_>) {
+    let probes = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE_TIME)
+        .with_interval(KEEP_ALIVE_INTERVAL);
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    let probes = probes.with_retries(KEEP_ALIVE_PROBES);
+    // Where the system cannot do this, nothing is wrong yet.
+    let _ = socket.set_tcp_keepalive(&probes);
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(
+        KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES,
+    ));
 }
 
 /// Whether a connect that does not wait has begun all the same.
@@ -194,4 +222,29 @@ pub(crate) fn send(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<Option<us
 /// The address that a host written as one is; a name has to be looked up.
 pub(crate) fn literal(host: &str) -> Option<IpAddr> {
     host.parse().ok()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn t1_the_system_looks_whether_the_peer_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = begin(address).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE_TIME);
+        assert_eq!(
+            socket.tcp_keepalive_interval().unwrap(),
+            KEEP_ALIVE_INTERVAL
+        );
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEP_ALIVE_PROBES);
+        let patience = KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES;
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(patience));
+        assert!(socket.tcp_nodelay().unwrap());
+    }
 }
