@@ -503,3 +503,36 @@ fn g45_a_write_is_tried_again_soon_while_there_is_no_leader() {
         }
     }
 }
+
+#[test]
+fn b6_calls_go_to_the_leader_once_it_is_known() {
+    check(
+        r#"
+        > client a b balance=leader_first
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/maintenance/status {}
+        > answer 1 200 {"header":{"member_id":"10","raft_term":"2"}}
+        call 1: Range
+        > answer 2 200 {"header":{"member_id":"10","raft_term":"2"},"raftTerm":"2","leader":"11"}
+        connect 3 to b
+        > open 3
+        send 3: POST /v3/maintenance/status {}
+        > answer 3 200 {"header":{"member_id":"11","raft_term":"2"},"raftTerm":"2","leader":"11"}
+        > get k
+        send 3: POST /v3/kv/range {"key":"k"}
+        > answer 3 200 {"header":{"member_id":"11","raft_term":"3"}}
+        call 4: Range
+        send 2: POST /v3/maintenance/status {}
+        > get k
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {"header":{"member_id":"10","raft_term":"3"},"raftTerm":"3","leader":"10"}
+        > get k
+        send 2: POST /v3/kv/range {"key":"k"}
+        "#,
+    );
+}

@@ -529,6 +529,7 @@ impl Client {
         self.wake_leases(now);
         self.finish_login(now);
         self.probe(now);
+        self.ask_for_leader(now);
         self.finish_resyncs(now);
         self.place_resyncs(now);
         self.place_calls(now);

@@ -80,10 +80,11 @@ impl Setting for Instant {
 }
 
 /// The choices of [`Balance`] by name.
-const BALANCES: [(&str, Balance); 3] = [
+const BALANCES: [(&str, Balance); 4] = [
     ("round_robin", Balance::RoundRobin),
     ("sticky", Balance::Sticky),
     ("priority", Balance::Priority),
+    ("leader_first", Balance::LeaderFirst),
 ];
 
 impl Setting for Balance {

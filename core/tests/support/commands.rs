@@ -397,6 +397,7 @@ impl World {
                         "round_robin" => Balance::RoundRobin,
                         "sticky" => Balance::Sticky,
                         "priority" => Balance::Priority,
+                        "leader_first" => Balance::LeaderFirst,
                         other => panic!("no such balance: {other}"),
                     }
                 }

@@ -201,6 +201,12 @@ impl Client {
             }
             Ok(()) => None,
         };
+        if cause.is_none() {
+            match response {
+                Response::Status(status) => self.endpoints.handle_status(at, status),
+                _ => self.endpoints.handle_header(at, header),
+            }
+        }
         if let Some(cause) = &cause {
             self.endpoint_failed(now, at, now, || Reason::of_cause(cause));
         }

@@ -46,6 +46,7 @@ use crate::api::LeaseKeepAlive;
 use crate::api::Range;
 use crate::api::Response;
 use crate::api::Rpc;
+use crate::api::StatusRequest;
 use crate::api::VersionRequest;
 use crate::buf::Sent;
 use crate::conn::Lane;
@@ -229,6 +230,20 @@ impl Client {
                 .look_at(&self.endpoints, at, || EndpointReason::Due);
             let id = self.next_call_id();
             let request = Encoded::new(&Range::key("health").with_limit(1).with_keys_only());
+            let deadline = now + self.config.attempt_timeout;
+            let pending = Pending {
+                owner: Owner::Probe(at),
+                ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
+            };
+            self.add_call(id, pending);
+        }
+    }
+
+    /// Asks a member who leads, where that decides where calls go (rule B-6).
+    pub(super) fn ask_for_leader(&mut self, now: Instant) {
+        while let Some(at) = self.endpoints.poll_leader_question(now) {
+            let id = self.next_call_id();
+            let request = Encoded::new(&StatusRequest::new());
             let deadline = now + self.config.attempt_timeout;
             let pending = Pending {
                 owner: Owner::Probe(at),

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use super::Endpoint;
 use super::health::Health;
+use super::leader::Leader;
+use crate::api::ResponseHeader;
+use crate::api::StatusResponse;
 use crate::client::notice::EndpointState;
 use crate::id::EndpointIndex;
 use crate::time::Instant;
@@ -32,6 +35,10 @@ pub enum Balance {
     Sticky,
     /// The first in the order of the configuration.
     Priority,
+    /// The member that leads, which spares writes and reads the way over a follower; while it is not known, or
+    /// does not serve, always the same of the others. Who leads is asked of the members (`Status`), once
+    /// and after each election that an answer shows. Watches are spread as ever.
+    LeaderFirst,
 }
 
 /// The configured endpoints, which of them is next, and others that calls were pinned to.
@@ -42,6 +49,8 @@ pub(crate) struct Endpoints {
     /// What is known of them, by the same places.
     health: Vec<Health>,
     balance: Balance,
+    /// Who leads, where that matters.
+    leader: Leader,
     /// Where the next call goes, if that one serves.
     calls: usize,
     /// Where the next connection for a stream goes (rule B-8: their own order).
@@ -66,6 +75,7 @@ impl Endpoints {
         Self {
             next: configured,
             health: vec![Health::default(); list.len()],
+            leader: Leader::new(list.len()),
             list,
             balance,
             calls: first,
@@ -78,12 +88,24 @@ impl Endpoints {
 
     /// Where the next call goes (rule B-5).
     pub(crate) fn for_call(&self) -> EndpointIndex {
-        EndpointIndex(self.pick(self.calls, None))
+        EndpointIndex(self.pick(self.first_for_calls(), None))
+    }
+
+    fn first_for_calls(&self) -> usize {
+        let leader = self.leader.place();
+        let leader = leader.filter(|_| self.balance == Balance::LeaderFirst);
+        leader.unwrap_or(self.calls)
     }
 
     /// A call goes there.
     pub(crate) fn handle_call(&mut self, at: EndpointIndex) {
-        self.calls = self.after(at.0);
+        self.calls = match self.balance {
+            Balance::RoundRobin => self.after(at.0),
+            Balance::Sticky | Balance::Priority => at.0,
+            // Where it goes while nobody leads, it stays.
+            Balance::LeaderFirst if self.leader.place() == Some(at.0) => self.calls,
+            Balance::LeaderFirst => at.0,
+        };
     }
 
     /// Where the next connection for a stream goes; not there, if there is another.
@@ -93,7 +115,10 @@ impl Endpoints {
 
     /// A stream's connection goes there.
     pub(crate) fn handle_stream(&mut self, at: EndpointIndex) {
-        self.streams = self.after(at.0);
+        self.streams = match self.balance {
+            Balance::RoundRobin | Balance::LeaderFirst => self.after(at.0),
+            Balance::Sticky | Balance::Priority => at.0,
+        };
     }
 
     /// Whether it serves, as far as is known.
@@ -152,11 +177,32 @@ impl Endpoints {
 
     /// Somebody lost patience with it, which need not be its fault: others come first, once.
     pub(crate) fn leave(&mut self, at: EndpointIndex) {
+        let count = self.list.len().max(1);
         for next in [&mut self.calls, &mut self.streams] {
             if *next == at.0 {
-                *next = (at.0 + 1) % self.list.len().max(1);
+                *next = (at.0 + 1) % count;
             }
         }
+    }
+
+    /// Its member said this of itself and its cluster.
+    pub(crate) fn handle_header(&mut self, at: EndpointIndex, header: &ResponseHeader) {
+        self.leader.handle_header(at.0, header);
+    }
+
+    /// Its member said who leads.
+    pub(crate) fn handle_status(&mut self, at: EndpointIndex, status: &StatusResponse) {
+        self.leader.handle_status(at.0, status);
+    }
+
+    /// One that is to be asked who leads, and which member it is.
+    pub(crate) fn poll_leader_question(&mut self, now: Instant) -> Option<EndpointIndex> {
+        if self.balance != Balance::LeaderFirst {
+            return None;
+        }
+        let health = &self.health;
+        let serves = |at: usize| health.get(at).is_some_and(Health::is_healthy);
+        self.leader.poll_question(now, serves).map(EndpointIndex)
     }
 
     /// It is behind what a watch saw, and others come first. False if that was told in the same moment.
@@ -196,17 +242,14 @@ impl Endpoints {
     fn order(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
         let from = match self.balance {
             Balance::Priority => 0,
-            Balance::RoundRobin | Balance::Sticky => from,
+            Balance::RoundRobin | Balance::Sticky | Balance::LeaderFirst => from,
         };
         let count = self.list.len();
         (0..count).map(move |step| (from + step) % count)
     }
 
     fn after(&self, at: usize) -> usize {
-        match self.balance {
-            Balance::RoundRobin => (at + 1) % self.list.len().max(1),
-            Balance::Sticky | Balance::Priority => at,
-        }
+        (at + 1) % self.list.len().max(1)
     }
 
     /// The place of this endpoint, added outside the order of trying where it was not configured.

@@ -3,6 +3,7 @@
 //! Which of several is taken is for `list`, what is known of one for `health`.
 
 mod health;
+mod leader;
 mod list;
 
 use core::fmt;
