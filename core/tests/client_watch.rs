@@ -2,6 +2,8 @@
 
 mod support;
 
+use etcd_core::Instant;
+use etcd_core::Watch;
 use support::World;
 use support::check;
 
@@ -596,4 +598,33 @@ fn a_frame_as_long_as_allowed_and_no_longer() {
         let outcome = world.run("created 1 id=1 rev=10").concat();
         assert!(outcome.ends_with(wanted), "{outcome}");
     }
+}
+
+/// Rule W-28: what was taken is certain, and what is still held is not.
+#[test]
+fn w28_a_watch_is_certain_of_what_was_taken() {
+    let mut world = World::after("client a");
+    let watch = world.client().watch(Instant::ZERO, Watch::key("k"));
+    world.drain();
+    assert_eq!(world.client().certified(watch), None);
+    world.run("open 1");
+    world.run("created 1 id=1 rev=10");
+    assert_eq!(world.client().certified(watch), Some(10));
+    world.run("hold 1");
+    world.run("events 1 id=1 rev=12 k@11 k@12");
+    world.run("progress 1 id=1 rev=15");
+    assert_eq!(world.client().certified(watch), Some(10));
+    assert!(world.client().poll_watch(watch).is_some());
+    assert_eq!(world.client().certified(watch), Some(11));
+    assert!(world.client().poll_watch(watch).is_some());
+    assert_eq!(world.client().certified(watch), Some(12));
+    assert!(world.client().poll_watch(watch).is_some());
+    assert_eq!(world.client().certified(watch), Some(15));
+    assert!(world.client().poll_watch(watch).is_none());
+    // The loss of a connection takes nothing back, and what follows nobody may foresee.
+    world.run("reset 1");
+    assert_eq!(world.client().certified(watch), Some(15));
+    world.client().shutdown(Instant::ZERO);
+    while world.client().poll_watch(watch).is_some() {}
+    assert_eq!(world.client().certified(watch), None);
 }

@@ -302,9 +302,11 @@ impl Run {
             Input::Ask(watch) => client.request_progress(now, *watch),
             Input::Read(watch, most) => {
                 for _ in 0..*most {
+                    let certified = client.certified(*watch);
                     let Some(event) = client.poll_watch(*watch) else {
                         break;
                     };
+                    support::check_certified(certified, &event, client.certified(*watch));
                     self.given.push(format!("{watch:?} {event:?}"));
                     self.watched.entry(*watch).or_default().push(event);
                 }

@@ -8,7 +8,7 @@ use etcd_core::WatchId;
 
 use crate::shared::Handle;
 
-/// Cancels a watch, or asks for its progress, from another task than the one that waits for it.
+/// Cancels a watch, or asks how far it is, from another task than the one that waits for it.
 ///
 /// It keeps neither the watch nor the client alive; once the watch has ended it does nothing.
 ///
@@ -49,6 +49,28 @@ impl WatchHandle {
                 .shared
                 .visit(|state, now| state.core.cancel_watch(now, self.id));
         }
+    }
+
+    /// The highest revision of which it is known that every change up to it was taken from the watch (rule W-28):
+    /// the barrier for reading from a copy that the watch keeps up to date. `None` before there is one, and
+    /// once its end was taken.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let mut watcher = client.watch("k").await?;
+    /// let now = client.get(etcd_smol::Range::key("k").with_count_only()).await?.header.revision;
+    /// let handle = watcher.handle();
+    /// handle.request_progress();
+    /// while handle.certified() < Some(now) && watcher.next_event().await.is_some() {}
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    #[must_use]
+    pub fn certified(&self) -> Option<i64> {
+        let client = self.client.upgrade()?;
+        client
+            .shared
+            .visit(|state, _| state.core.certified(self.id))
     }
 
     /// Asks the server how far the watch is; the answer is a

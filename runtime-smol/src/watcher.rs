@@ -140,6 +140,23 @@ impl Watcher {
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
+    /// The highest revision of which it is known that every change up to it was taken from here (rule W-28);
+    /// as [`WatchHandle::certified`].
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let watcher = client.watch("k").await?;
+    /// println!("up to {:?}", watcher.certified());
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    #[must_use]
+    pub fn certified(&self) -> Option<i64> {
+        self.handle
+            .shared
+            .visit(|state, _| state.core.certified(self.watch))
+    }
+
     /// Asks the server up to where the watch has delivered everything. The answer is a
     /// [`WatchEvent::Progress`] from [`Watcher::next_event`].
     pub fn request_progress(&self) {

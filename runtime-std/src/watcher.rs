@@ -156,6 +156,19 @@ impl Watcher {
         }
     }
 
+    /// The highest revision of which it is known that every change up to it was taken from here (rule W-28);
+    /// as [`WatchHandle::certified`].
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// println!("up to {:?}", client.watch("k")?.certified());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn certified(&self) -> Option<i64> {
+        self.handle.shared().lock().core.certified(self.id)
+    }
+
     /// Asks the server for a progress notice: a [`WatchEvent::Progress`] to come says up to which
     /// revision everything has been delivered.
     ///

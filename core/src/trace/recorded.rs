@@ -536,6 +536,21 @@ impl Recorded {
         event
     }
 
+    /// As [`Client::certified`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant, Watch};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k").with_start_revision(8));
+    /// assert_eq!(client.certified(watch), Some(7));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn certified(&self, watch: WatchId) -> Option<i64> {
+        self.client.certified(watch)
+    }
+
     /// As [`Client::poll_stream`].
     ///
     /// ```

@@ -41,6 +41,7 @@ use etcd_core::Instant;
 use etcd_core::KeepAliveId;
 use etcd_core::Output;
 use etcd_core::StreamId;
+use etcd_core::WatchEvent;
 use etcd_core::WatchId;
 use etcd_core::trace;
 use etcd_core::trace::Recorded;
@@ -72,6 +73,23 @@ pub fn check(transcript: &str) {
 #[track_caller]
 pub fn check_without_replay(transcript: &str) {
     compare(transcript, &mut World::default());
+}
+
+/// Rule W-28: how far a watch is certain before something is taken from it, what that is, and how far then.
+/// Nothing comes of what was certain, and it never falls.
+pub fn check_certified(before: Option<i64>, event: &WatchEvent, after: Option<i64>) {
+    if let WatchEvent::Batch(batch) = event {
+        assert!(before < Some(batch.revision), "{before:?}: {event:?}");
+        assert!(after >= Some(batch.revision), "{after:?}: {event:?}");
+    }
+    if let WatchEvent::Progress { revision } = event {
+        assert!(after >= Some(*revision), "{after:?}: {event:?}");
+    }
+    let is_end = matches!(event, WatchEvent::End(_));
+    assert!(
+        is_end == after.is_none() || before <= after,
+        "{before:?} {after:?}: {event:?}"
+    );
 }
 
 #[track_caller]
@@ -301,9 +319,11 @@ impl World {
     /// The user reads a watch.
     fn read_watch(&mut self, watch: WatchId, most: usize) {
         for _ in 0..most {
+            let certified = self.client().certified(watch);
             let Some(event) = self.client().poll_watch(watch) else {
                 return;
             };
+            check_certified(certified, &event, self.client().certified(watch));
             let line = format!("watch {}: {}", watch.get(), show::watch(&event));
             self.say(&line);
         }

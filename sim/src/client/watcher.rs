@@ -103,6 +103,13 @@ impl Watcher {
             .visit(|core, _, now| core.request_progress(now, watch));
     }
 
+    /// The highest revision of which it is known that every change up to it was taken from here (rule W-28).
+    #[must_use]
+    pub fn certified(&self) -> Option<i64> {
+        let watch = self.watch;
+        self.handle.link.visit(|core, _, _| core.certified(watch))
+    }
+
     /// A grip on this watch for another task, to cancel it while somebody waits here.
     #[must_use]
     pub fn handle(&self) -> WatchHandle {
@@ -211,6 +218,13 @@ impl WatchHandle {
             let id = self.id;
             client.link.visit(|core, _, now| core.cancel_watch(now, id));
         }
+    }
+
+    /// The highest revision of which it is known that every change up to it was taken from the watch.
+    #[must_use]
+    pub fn certified(&self) -> Option<i64> {
+        let (client, id) = (self.client.upgrade()?, self.id);
+        client.link.visit(|core, _, _| core.certified(id))
     }
 
     /// Asks the server how far the watch is; the answer is a [`WatchEvent::Progress`].

@@ -203,6 +203,30 @@ impl Client {
         self.settle(now);
     }
 
+    /// The highest revision of which it is known that every change of the range up to it was taken from
+    /// [`Client::poll_watch`], or is not matched (rule W-28). `None` before there is one, and once its end was
+    /// taken. It never falls, and may be above the last change: progress moves it, too.
+    ///
+    /// It is the barrier for a read from a copy that a watch keeps up to date: ask for the revision of the
+    /// store ([`Range::with_count_only`](crate::Range::with_count_only)), and wait until this has come to it,
+    /// with [`Client::request_progress`] where the range is quiet.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Watch};
+    /// # let mut client = Client::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k"));
+    /// assert_eq!(client.certified(watch), None);
+    /// // What came before the start is not awaited.
+    /// let watch = client.watch(Instant::ZERO, Watch::key("k").with_start_revision(8));
+    /// assert_eq!(client.certified(watch), Some(7));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn certified(&self, watch: WatchId) -> Option<i64> {
+        let certified = self.watches.table.get(&watch)?.certified();
+        (certified > 0).then_some(certified)
+    }
+
     /// What a watch has to deliver next. After the `End` it is forgotten.
     ///
     /// ```

@@ -71,6 +71,8 @@ pub(super) struct Watcher {
     was_created: bool,
     /// The highest revision its user was, or will be, told of.
     seen: i64,
+    /// Everything up to here was handed to its user, whatever the queue still holds.
+    handed: i64,
     /// The highest progress told; it never falls (guarantee G16).
     told_progress: i64,
     /// Set while it reads its range.
@@ -113,8 +115,10 @@ impl Watcher {
             Compaction::Difference(known) => Some(core::mem::take(known)),
             Compaction::Fail | Compaction::Snapshot => None,
         };
+        let position = Position::new(request.start_revision);
         Self {
-            position: Position::new(request.start_revision),
+            handed: position.certified(),
+            position,
             request,
             options,
             phase: Phase::Waiting,
@@ -482,10 +486,32 @@ impl Watcher {
         }
         let event = self.queue.pop_front();
         match &event {
-            Some(event) => self.queued_bytes -= held(event),
+            Some(event) => {
+                self.queued_bytes -= held(event);
+                self.hand_over(event);
+            }
             None => self.told = false,
         }
         event
+    }
+
+    fn hand_over(&mut self, event: &WatchEvent) {
+        let up_to = match event {
+            WatchEvent::Batch(batch) => batch.revision,
+            WatchEvent::Progress { revision } | WatchEvent::ResyncEnd { revision } => *revision,
+            // From here on, where it was to begin now.
+            WatchEvent::Created { revision } if self.request.start_revision <= 0 => *revision,
+            _ => 0,
+        };
+        self.handed = self.handed.max(up_to);
+    }
+
+    /// The highest revision of which it is known that all up to it was handed to its user (rule W-28).
+    pub(super) fn certified(&self) -> i64 {
+        match self.queue.is_empty() && self.merged.is_none() {
+            true => self.handed.max(self.position.certified()),
+            false => self.handed,
+        }
     }
 
     /// Whether the user has to be told that there is something.
