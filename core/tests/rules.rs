@@ -29,24 +29,10 @@ const MEANT: &[(&str, u32, u32)] = &[
 ];
 
 /// Those without a test, and why.
-const WITHOUT: &[(&str, &str)] = &[
-    (
-        "R-5",
-        "not built: no write is repeated that was not made repeatable",
-    ),
-    (
-        "T-1",
-        "not built: drivers leave the system's keep-alive as it is; G20 is held by the core",
-    ),
-    (
-        "W-23",
-        "no WebSocket: gateway.md 8 has the same over one POST",
-    ),
-    (
-        "W-28",
-        "no getter: progress and batches say how far a watch is",
-    ),
-];
+const WITHOUT: &[(&str, &str)] = &[(
+    "W-23",
+    "no WebSocket: gateway.md 8 has the same over one POST",
+)];
 
 fn meant() -> impl Iterator<Item = String> {
     MEANT

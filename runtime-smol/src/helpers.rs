@@ -1,14 +1,19 @@
 //! What users expect on top of etcd's calls; names and arguments are the same in `etcd-std`.
 
+use etcd_core::CallOptions;
 use etcd_core::CompareAndSwap;
 use etcd_core::DeleteRange;
 use etcd_core::DeleteRangeResponse;
 use etcd_core::Error;
+use etcd_core::Guard;
 use etcd_core::GuardedResponse;
 use etcd_core::IntoBytes;
 use etcd_core::PutIfAbsent;
 use etcd_core::PutIfPresent;
 use etcd_core::Range;
+use etcd_core::recipes::Settle;
+use etcd_core::recipes::SettleStep;
+use etcd_core::recipes::Settled;
 
 use crate::client::Client;
 use crate::pages::Pages;
@@ -17,7 +22,8 @@ use crate::pages::Pages;
 ///
 /// Each answers with what is there instead if its condition did not hold. After an error with
 /// [`Applied::Maybe`](crate::Applied::Maybe) the write may have happened; tried again, it may then
-/// be refused because of its own first try. For options, give the request to [`Client::call`].
+/// be refused because of its own first try: [`Client::settle`] finds out. For options, give the request to
+/// [`Client::call`].
 impl Client {
     /// Stores a value if there is no such key.
     ///
@@ -108,6 +114,57 @@ impl Client {
     ) -> Result<GuardedResponse, Error> {
         self.call(CompareAndSwap::mod_revision(key, mod_revision, new))
             .await
+    }
+
+    /// Makes a write whose condition holds only once, and where its answer is lost, finds out what became of
+    /// it: it is made again, four times in all, which cannot do it twice, and a refusal is
+    /// told from what is there (rule R-5). A plain put cannot have this: see
+    /// [`Applied::Maybe`](crate::Applied::Maybe).
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// use etcd_smol::{Client, CompareAndSwap};
+    ///
+    /// let client = Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let revision = client.get("count").await?.into_first().map_or(0, |kv| kv.mod_revision);
+    /// let write = CompareAndSwap::mod_revision("count", revision, "1");
+    /// let settled = client.settle(write).await?;
+    /// println!("{}", if settled.is_there() { "mine" } else { "somebody was faster" });
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why it failed, and whether it may have happened all the same: no attempt was answered then.
+    pub async fn settle<W: Guard>(&self, write: W) -> Result<Settled, Error> {
+        self.settle_with(write, CallOptions::default()).await
+    }
+
+    /// The same, with these options for each of its calls.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::settle`].
+    pub async fn settle_with<W: Guard>(
+        &self,
+        write: W,
+        options: CallOptions,
+    ) -> Result<Settled, Error> {
+        let mut settle = Settle::new(write);
+        loop {
+            match settle.poll_step() {
+                Some(SettleStep::Write(write)) => {
+                    settle.handle_written(self.call_with(write, options.clone()).await);
+                }
+                Some(SettleStep::Read(range)) => {
+                    settle.handle_read(self.call_with(range, options.clone()).await);
+                }
+                None => {}
+            }
+            if let Some(outcome) = settle.poll_settled() {
+                return outcome;
+            }
+        }
     }
 }
 

@@ -103,7 +103,7 @@ pub use etcd_core::{
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, Limit, Limits, Misuse, NetError,
     NetErrorKind, NoLeader, Notice, Overflow, Phase, ProtocolError, ResyncBatch, Resynced,
     SnapshotFault, Stats, Status, StreamEnd, StreamEvent, Version, VersionError, WatchBatch,
-    WatchCarrier, WatchEnd, WatchEvent, WatchOptions, notice, recipes::Page,
+    WatchCarrier, WatchEnd, WatchEvent, WatchOptions, notice, recipes::Page, recipes::Settled,
 };
 #[cfg(feature = "tls")]
 #[doc(no_inline)]

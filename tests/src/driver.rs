@@ -16,6 +16,7 @@ use etcd_core::Config;
 use etcd_core::DeleteRange;
 use etcd_core::DeleteRangeResponse;
 use etcd_core::Error;
+use etcd_core::Guard;
 use etcd_core::IntoBytes;
 use etcd_core::LeaseEvent;
 use etcd_core::LeasePhase;
@@ -31,6 +32,7 @@ use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchOptions;
 use etcd_core::recipes::Page;
+use etcd_core::recipes::Settled;
 use etcd_core::trace::Recording;
 use etcd_tls::TlsConfig;
 use smol::Timer;
@@ -67,6 +69,9 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// Makes any call, with options of its own.
     fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error>;
+
+    /// Makes a write until it is known what became of it.
+    fn settle_with<W: Guard>(&self, write: W, options: CallOptions) -> Result<Settled, Error>;
 
     /// Opens a watch; returns once the server has confirmed it.
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error>;
@@ -218,6 +223,10 @@ impl Driver for etcd_std::Client {
         self.call_with(call, options)
     }
 
+    fn settle_with<W: Guard>(&self, write: W, options: CallOptions) -> Result<Settled, Error> {
+        self.settle_with(write, options)
+    }
+
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error> {
         self.watch(watch)
     }
@@ -310,6 +319,10 @@ impl Driver for etcd_smol::Client {
 
     fn call_with<C: Call>(&self, call: C, options: CallOptions) -> Result<C::Response, Error> {
         block_on(self.call_with(call, options))
+    }
+
+    fn settle_with<W: Guard>(&self, write: W, options: CallOptions) -> Result<Settled, Error> {
+        block_on(self.settle_with(write, options))
     }
 
     fn watch(&self, watch: impl Into<Watch>) -> Result<Self::Watching, Error> {

@@ -6,14 +6,14 @@
 //!
 //! An error with [`Applied::Maybe`](crate::Applied::Maybe) leaves open whether the write happened, as
 //! with every write. Trying again is safe here, for the condition stands between: but then a refusal
-//! may be the answer to one's own first try. Compare what is there with what was to be written.
+//! may be the answer to one's own first try. `recipes::Settle` tells them apart.
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Call, Compare, DeleteRange, IntoBytes, KeyValue, Put, Range, Response, ResponseHeader, Rpc,
-    Txn, TxnOp, TxnOpResponse, TxnResponse,
+    Call, Compare, CompareOperand, DeleteRange, IntoBytes, KeyValue, Put, Range, Response,
+    ResponseHeader, Rpc, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
 use crate::error::Misuse;
 
@@ -374,6 +374,106 @@ impl DeleteIfUnchanged {
 
     fn write(&self) -> TxnOp {
         self.delete.clone().into()
+    }
+}
+
+/// A write whose condition holds only once, so that it can be sent again: [`PutIfAbsent`],
+/// [`CompareAndSwap::mod_revision`] and [`DeleteIfUnchanged`].
+///
+/// Where the condition is that there is no such key, it holds once more after somebody deletes the key. Then
+/// a write that comes late can still be done.
+///
+/// ```
+/// use etcd_core::recipes::Settle;
+/// use etcd_core::{CompareAndSwap, DeleteIfUnchanged, Guard, PutIfAbsent};
+///
+/// fn once<W: Guard>(write: W) -> Settle<W> {
+///     Settle::new(write)
+/// }
+/// assert!(once(PutIfAbsent::new("k", "v")).poll_step().is_some());
+/// assert!(once(CompareAndSwap::mod_revision("k", 7, "v")).poll_step().is_some());
+/// assert!(once(DeleteIfUnchanged::new("k", 7)).poll_step().is_some());
+/// ```
+pub trait Guard: Call<Response = GuardedResponse> + Clone + sealed::Guarding {}
+
+impl Guard for PutIfAbsent {}
+impl Guard for CompareAndSwap {}
+impl Guard for DeleteIfUnchanged {}
+
+pub(crate) mod sealed {
+    use super::{Bytes, KeyValue};
+
+    /// What a refusal is compared with.
+    ///
+    /// ```
+    /// // Nobody else is to implement or call it.
+    /// ```
+    #[expect(unnameable_types, reason = "nobody else is to implement it")]
+    pub trait Guarding {
+        /// The revision that the condition wants the key to have; none, if it wants something else.
+        fn known_revision(&self) -> Option<i64>;
+
+        /// The key.
+        fn guarded_key(&self) -> &Bytes;
+
+        /// Whether it deletes the key.
+        fn deletes(&self) -> bool;
+
+        /// Whether the key is as this would have left it.
+        fn would_leave(&self, current: Option<&KeyValue>) -> bool;
+    }
+}
+
+/// What a refused put is compared with.
+macro_rules! settles_put {
+    ($request:ident, $known:expr) => {
+        impl sealed::Guarding for $request {
+            fn known_revision(&self) -> Option<i64> {
+                $known(self)
+            }
+
+            fn guarded_key(&self) -> &Bytes {
+                &self.put.key
+            }
+
+            fn deletes(&self) -> bool {
+                false
+            }
+
+            fn would_leave(&self, current: Option<&KeyValue>) -> bool {
+                current.is_some_and(|kv| {
+                    let has_lease = self.put.ignore_lease || kv.lease == self.put.lease;
+                    kv.value == self.put.value && has_lease
+                })
+            }
+        }
+    };
+}
+
+settles_put!(PutIfAbsent, |_| Some(0));
+settles_put!(
+    CompareAndSwap,
+    |swap: &CompareAndSwap| match swap.condition.operand {
+        CompareOperand::ModRevision(revision) => Some(revision),
+        _ => None,
+    }
+);
+
+impl sealed::Guarding for DeleteIfUnchanged {
+    fn known_revision(&self) -> Option<i64> {
+        Some(self.mod_revision)
+    }
+
+    fn guarded_key(&self) -> &Bytes {
+        self.key()
+    }
+
+    fn deletes(&self) -> bool {
+        true
+    }
+
+    fn would_leave(&self, current: Option<&KeyValue>) -> bool {
+        current.is_none()
     }
 }
 

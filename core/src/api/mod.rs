@@ -51,7 +51,7 @@ pub use election::{
     Resign, ResignResponse,
 };
 pub use guarded::{
-    CompareAndSwap, DeleteIfUnchanged, Guarded, GuardedResponse, PutIfAbsent, PutIfPresent,
+    CompareAndSwap, DeleteIfUnchanged, Guard, Guarded, GuardedResponse, PutIfAbsent, PutIfPresent,
 };
 pub use json::Message;
 pub use key_range::KeyRange;

@@ -53,33 +53,27 @@ pub enum Applied {
     /// [`DeleteIfUnchanged`](crate::DeleteIfUnchanged), a [`Txn`](crate::Txn) that compares a revision, or
     /// [`PutIfAbsent`](crate::PutIfAbsent), if nobody deletes the key (a key that does not exist has revision 0).
     /// Whatever came in between has changed the revision, so one that comes late does nothing; and it may be
-    /// sent again until it is answered (rule R-5). A refusal may then be the answer to one's own earlier try,
-    /// which what is there tells, where no two writers write the same value:
+    /// sent again until it is answered (rule R-5). [`Settle`](crate::recipes::Settle) does that, and tells
+    /// apart a refusal by somebody else's write and one by an earlier try of one's own:
     ///
     /// ```
     /// use etcd_core::gateway::decode_answer;
-    /// use etcd_core::{Applied, CompareAndSwap, Error, GuardedResponse};
+    /// use etcd_core::recipes::{Settle, Settled};
+    /// use etcd_core::{Applied, CompareAndSwap, Error};
     ///
     /// // The key was read, and had last been changed at revision 7.
-    /// let write = CompareAndSwap::mod_revision("k", 7, "mine");
+    /// let mut settle = Settle::new(CompareAndSwap::mod_revision("k", 7, "mine"));
     ///
-    /// /// Whether it is there now. `None`: not known yet, so send the same again.
-    /// fn is_there(outcome: Result<GuardedResponse, Error>) -> Option<bool> {
-    ///     match outcome {
-    ///         Ok(answer) if answer.succeeded() => Some(true),
-    ///         Ok(refusal) => Some(refusal.current().is_some_and(|kv| kv.value == "mine")),
-    ///         Err(error) if error.applied() == Applied::No => Some(false),
-    ///         Err(_) => None,
-    ///     }
-    /// }
-    ///
-    /// // The first try is given up, the second one is refused: the first one was done after all.
-    /// assert_eq!(is_there(Err(Error::Canceled { applied: Applied::Maybe })), None);
+    /// // The first try is given up,
+    /// settle.poll_step();
+    /// settle.handle_written(Err(Error::Canceled { applied: Applied::Maybe }));
+    /// // and the second one is refused:
+    /// settle.poll_step();
     /// let body = br#"{"header":{"revision":"8"},"responses":[{"response_range":{"kvs":
     ///     [{"key":"aw==","value":"bWluZQ==","mod_revision":"8"}],"count":"1"}}]}"#;
-    /// let refusal = decode_answer::<CompareAndSwap>(200, body)?;
-    /// assert_eq!(is_there(Ok(refusal)), Some(true));
-    /// # drop(write);
+    /// settle.handle_written(Ok(decode_answer::<CompareAndSwap>(200, body)?));
+    /// // the first one was done after all.
+    /// assert!(matches!(settle.poll_settled(), Some(Ok(Settled::Found { .. }))));
     /// # Ok::<(), etcd_core::gateway::AnswerError>(())
     /// ```
     Maybe,
@@ -424,6 +418,9 @@ pub enum Misuse {
     /// Pages come in the order of their keys, and have keys: no other order can be asked for, nor
     /// the number of keys alone.
     NotPaged,
+    /// Only a write whose condition holds once can be settled: one on the key's last revision, or on there
+    /// being no such key.
+    GuardHoldsTwice,
 }
 
 impl fmt::Display for Misuse {
@@ -489,6 +486,9 @@ impl fmt::Display for Misuse {
             }
             Self::NotPaged => f.write_str(
                 "pages come in the order of their keys: no other order and no count_only",
+            ),
+            Self::GuardHoldsTwice => f.write_str(
+                "a value may change and change back; give the key's last revision as the condition",
             ),
         }
     }

@@ -21,5 +21,7 @@
 //! ```
 
 mod pages;
+mod settle;
 
 pub use pages::{Page, Pages};
+pub use settle::{Settle, SettleStep, Settled};

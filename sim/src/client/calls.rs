@@ -5,22 +5,24 @@ use etcd_core::{
     AuthEnable, AuthEnableResponse, AuthStatus, AuthStatusResponse, Authenticate,
     AuthenticateResponse, CallOptions, Campaign, CampaignResponse, Compact, CompactResponse,
     CompareAndSwap, Defragment, DefragmentResponse, DeleteRange, DeleteRangeResponse, Endpoint,
-    Error, GuardedResponse, HashKv, HashKvResponse, HealthRequest, HealthResponse, IntoBytes,
-    KeyRange, Leader, LeaderKey, LeaderResponse, LeaseGrant, LeaseGrantResponse, LeaseKeepAlive,
-    LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke, LeaseRevokeResponse,
-    LeaseTimeToLive, LeaseTimeToLiveResponse, Livez, LivezResponse, Lock, LockResponse, MemberAdd,
-    MemberAddResponse, MemberList, MemberListResponse, MemberPromote, MemberPromoteResponse,
-    MemberRemove, MemberRemoveResponse, MemberUpdate, MemberUpdateResponse, MetricsRequest,
-    MetricsResponse, MoveLeader, MoveLeaderResponse, Permission, Proclaim, ProclaimResponse, Put,
-    PutIfAbsent, PutIfPresent, PutResponse, Range, RangeResponse, Readyz, ReadyzResponse, Resign,
-    ResignResponse, RoleAdd, RoleAddResponse, RoleDelete, RoleDeleteResponse, RoleGet,
-    RoleGetResponse, RoleGrantPermission, RoleGrantPermissionResponse, RoleList, RoleListResponse,
-    RoleRevokePermission, RoleRevokePermissionResponse, StatusRequest, StatusResponse, Txn,
-    TxnResponse, Unlock, UnlockResponse, UserAdd, UserAddResponse, UserChangePassword,
-    UserChangePasswordResponse, UserDelete, UserDeleteResponse, UserGet, UserGetResponse,
-    UserGrantRole, UserGrantRoleResponse, UserList, UserListResponse, UserRevokeRole,
-    UserRevokeRoleResponse, VersionRequest, VersionResponse,
+    Error, Guard, GuardedResponse, HashKv, HashKvResponse, HealthRequest, HealthResponse,
+    IntoBytes, KeyRange, Leader, LeaderKey, LeaderResponse, LeaseGrant, LeaseGrantResponse,
+    LeaseKeepAlive, LeaseKeepAliveResponse, LeaseLeases, LeaseLeasesResponse, LeaseRevoke,
+    LeaseRevokeResponse, LeaseTimeToLive, LeaseTimeToLiveResponse, Livez, LivezResponse, Lock,
+    LockResponse, MemberAdd, MemberAddResponse, MemberList, MemberListResponse, MemberPromote,
+    MemberPromoteResponse, MemberRemove, MemberRemoveResponse, MemberUpdate, MemberUpdateResponse,
+    MetricsRequest, MetricsResponse, MoveLeader, MoveLeaderResponse, Permission, Proclaim,
+    ProclaimResponse, Put, PutIfAbsent, PutIfPresent, PutResponse, Range, RangeResponse, Readyz,
+    ReadyzResponse, Resign, ResignResponse, RoleAdd, RoleAddResponse, RoleDelete,
+    RoleDeleteResponse, RoleGet, RoleGetResponse, RoleGrantPermission, RoleGrantPermissionResponse,
+    RoleList, RoleListResponse, RoleRevokePermission, RoleRevokePermissionResponse, StatusRequest,
+    StatusResponse, Txn, TxnResponse, Unlock, UnlockResponse, UserAdd, UserAddResponse,
+    UserChangePassword, UserChangePasswordResponse, UserDelete, UserDeleteResponse, UserGet,
+    UserGetResponse, UserGrantRole, UserGrantRoleResponse, UserList, UserListResponse,
+    UserRevokeRole, UserRevokeRoleResponse, VersionRequest, VersionResponse,
 };
+
+use etcd_core::recipes::{Settle, SettleStep, Settled};
 
 use super::Client;
 
@@ -112,6 +114,46 @@ calls! {
 
     /// Deletes all keys that start with `prefix`. The empty prefix is all keys.
     fn delete_prefix(prefix: impl IntoBytes) -> DeleteRangeResponse = DeleteRange::prefix(prefix);
+}
+
+/// Writes that are made until it is known what became of them.
+impl Client {
+    /// Makes a write whose condition holds only once, and where its answer is lost, finds out what became of
+    /// it (rule R-5).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Client::call`]; no attempt was answered then.
+    pub async fn settle<W: Guard>(&self, write: W) -> Result<Settled, Error> {
+        self.settle_with(write, CallOptions::default()).await
+    }
+
+    /// The same, with these options for each of its calls.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::settle`].
+    pub async fn settle_with<W: Guard>(
+        &self,
+        write: W,
+        options: CallOptions,
+    ) -> Result<Settled, Error> {
+        let mut settle = Settle::new(write);
+        loop {
+            match settle.poll_step() {
+                Some(SettleStep::Write(write)) => {
+                    settle.handle_written(self.call_with(write, options.clone()).await);
+                }
+                Some(SettleStep::Read(range)) => {
+                    settle.handle_read(self.call_with(range, options.clone()).await);
+                }
+                None => {}
+            }
+            if let Some(outcome) = settle.poll_settled() {
+                return outcome;
+            }
+        }
+    }
 }
 
 calls! {

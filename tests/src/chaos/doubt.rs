@@ -1,7 +1,8 @@
 //! Writes that were given up, and what becomes of them once a suspended leader goes on.
 //!
 //! A put that timed out may be applied later, even after a newer one that succeeded (gateway.md section 16). A
-//! write that is guarded by the key's last revision cannot: whatever came between has changed that.
+//! write that is guarded by the key's last revision cannot: whatever came between has changed that. So one of
+//! these can be sent until it is answered, and is then done once (rule R-5).
 
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use etcd_core::Config;
 use etcd_core::Put;
 use etcd_core::Range;
 use etcd_core::StatusRequest;
+use etcd_core::recipes::Settled;
 
 use super::Figures;
 use super::PATIENCE;
@@ -64,6 +66,10 @@ fn suspend_the_leader<D: Driver>(cluster: &mut Cluster, round: usize, figures: &
     for key in keys("guarded") {
         revisions.push(first.put(&key, "before").must().header.revision);
     }
+    let mut known = Vec::new();
+    for key in keys("settled") {
+        known.push(first.put(&key, "before").must().header.revision);
+    }
     for key in keys("plain") {
         first.put(&key, "before").must();
     }
@@ -72,7 +78,7 @@ fn suspend_the_leader<D: Driver>(cluster: &mut Cluster, round: usize, figures: &
     cluster.server(leader).pause().must();
     let since = Instant::now();
     // All at the same time, as the leader is missed after a second.
-    thread::scope(|scope| {
+    let settled = thread::scope(|scope| {
         for key in keys("plain") {
             let first = &first;
             scope.spawn(move || in_doubt(first.call_with(Put::new(&key, "old"), soon())));
@@ -82,6 +88,19 @@ fn suspend_the_leader<D: Driver>(cluster: &mut Cluster, round: usize, figures: &
             let guarded = CompareAndSwap::mod_revision(&key, *revision, "old");
             scope.spawn(move || in_doubt(first.call_with(guarded, soon())));
         }
+        // These are not given up, until there is another leader.
+        let settling: Vec<_> = keys("settled")
+            .zip(&known)
+            .map(|(key, revision)| {
+                let first = &first;
+                let write = CompareAndSwap::mod_revision(&key, *revision, "settled");
+                let options = CallOptions::default().with_timeout(SETTLE_EACH);
+                scope.spawn(move || (key, first.settle_with(write, options).must()))
+            })
+            .collect();
+        let settled = settling.into_iter().map(|one| one.join());
+        let settled = settled.map(|one| one.expect("it told what was wrong"));
+        settled.collect::<Vec<_>>()
     });
     figures.faults += 1;
     figures.count("in doubt", 2 * KEYS);
@@ -104,6 +123,18 @@ fn suspend_the_leader<D: Driver>(cluster: &mut Cluster, round: usize, figures: &
     straight(cluster.server(leader).client_port(), &Range::key("doubt"));
     thread::sleep(A_WHILE);
 
+    for (key, settled) in settled {
+        let now = straight(cluster.server(here).client_port(), &Range::key(&key));
+        let kv = now.kvs.first().expect("it was put");
+        let once = (kv.value_str().must(), kv.version);
+        assert_eq!(once, ("settled", 2), "{key}: {settled:?}");
+        let what = match settled {
+            Settled::Done { .. } => "settled, done",
+            Settled::Found { .. } => "settled, found",
+            other => panic!("{key}: {other:?}"),
+        };
+        figures.count(what, 1);
+    }
     for (key, revision) in newer {
         let now = straight(cluster.server(here).client_port(), &Range::key(&key));
         let kv = now.kvs.first().expect("it was put");
@@ -148,6 +179,8 @@ fn soon() -> CallOptions {
     CallOptions::default().with_timeout(Duration::from_millis(500))
 }
 
+/// How long each attempt may take of a write that is settled: some are lost before there is another leader.
+const SETTLE_EACH: Duration = Duration::from_secs(2);
 /// Of each kind in each round.
 const KEYS: u64 = 20;
 const AT_ONCE: usize = 2 * KEYS as usize;

@@ -2,7 +2,8 @@
 //!
 //! Each put has a key of its own and a client of its own, whose first connection is broken; what the
 //! client does then goes through. At the end the store is asked: what was `ok` is there once, what was
-//! `No` is not, and nothing was done twice.
+//! `No` is not, and nothing was done twice. The same put under a condition, made until it is settled, is there
+//! once, whatever became of its first connection.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -13,7 +14,9 @@ use etcd_core::Applied;
 use etcd_core::CallOptions;
 use etcd_core::Config;
 use etcd_core::Put;
+use etcd_core::PutIfAbsent;
 use etcd_core::Range;
+use etcd_core::recipes::Settled;
 
 use super::Figures;
 use super::Setting;
@@ -66,6 +69,8 @@ struct Trial<D> {
     put: Vec<Outcome>,
     /// How many clients had read each byte that had passed when the rest of the answer did not.
     exact: u64,
+    /// How many settled writes were found to be there by an attempt whose answer was lost.
+    found: u64,
     driver: PhantomData<D>,
 }
 
@@ -75,6 +80,7 @@ impl<D: Driver> Trial<D> {
             proxy: Proxy::start(port).must(),
             put: Vec::new(),
             exact: 0,
+            found: 0,
             driver: PhantomData,
         }
     }
@@ -85,7 +91,10 @@ impl<D: Driver> Trial<D> {
         let place = places.find(|place| {
             let key = format!("{name}/{place:05}");
             assert!(*place < 4096, "{name} has no end");
-            !self.put(key, plan(*place), *place, SMALL)
+            let is_broken = self.put(key, plan(*place), *place, SMALL);
+            let key = format!("settled {name}/{place:05}");
+            let is_broken_too = self.settle(&key, plan(*place), *place);
+            !is_broken && !is_broken_too
         });
         assert!(place > Some(200), "{name} ended at byte {place:?}");
     }
@@ -124,10 +133,9 @@ impl<D: Driver> Trial<D> {
         self.proxy.next(plan);
         let client = D::with_seed(Config::new([self.proxy.endpoint()]).must(), place);
         let key = format!("{KEYS}{key}");
-        let soon = CallOptions::default().with_timeout(SOON);
         let options = match (plan.up, plan.down) {
-            (Fault::Stall(_), _) | (_, Fault::Stall(_)) => soon,
-            _ if key.contains(NEVER) => soon,
+            (Fault::Stall(_), _) | (_, Fault::Stall(_)) => soon(),
+            _ if key.contains(NEVER) => soon(),
             _ => CallOptions::default(),
         };
         let result = client.call_with(Put::new(&key, value(&key, len)), options);
@@ -140,6 +148,31 @@ impl<D: Driver> Trial<D> {
             .map(|put| put.header.revision)
             .map_err(|error| error.applied());
         self.put.push((key, len, outcome));
+        client.shutdown();
+        self.proxy.struck() > before
+    }
+
+    /// The same for a put under a condition, made until it is settled.
+    fn settle(&mut self, key: &str, plan: Plan, place: u64) -> bool {
+        let before = self.proxy.struck();
+        self.proxy.next(plan);
+        let client = D::with_seed(Config::new([self.proxy.endpoint()]).must(), place);
+        let key = format!("{KEYS}{key}");
+        let write = PutIfAbsent::new(&key, value(&key, SMALL));
+        let options = match (plan.up, plan.down) {
+            (Fault::Stall(_), _) | (_, Fault::Stall(_)) => soon(),
+            _ => CallOptions::default(),
+        };
+        let settled = client.settle_with(write, options).must();
+        let revision = match &settled {
+            Settled::Done { revision, .. } => *revision,
+            Settled::Found { current } => {
+                self.found += 1;
+                current.as_ref().expect("it is found").mod_revision
+            }
+            other => panic!("{key}: {other:?}"),
+        };
+        self.put.push((key, SMALL, Ok(revision)));
         client.shutdown();
         self.proxy.struck() > before
     }
@@ -180,8 +213,13 @@ fn judge<D>(port: u16, before: i64, trials: &[Trial<D>]) -> Figures {
     for trial in trials {
         figures.faults += trial.proxy.struck();
         figures.count("read to the byte", trial.exact);
+        figures.count("settled, and found", trial.found);
     }
     figures
+}
+
+fn soon() -> CallOptions {
+    CallOptions::default().with_timeout(SOON)
 }
 
 /// A value that no other key has.
