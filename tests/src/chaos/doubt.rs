@@ -183,7 +183,7 @@ fn soon() -> CallOptions {
 const SETTLE_EACH: Duration = Duration::from_secs(2);
 /// Of each kind in each round.
 const KEYS: u64 = 20;
-const AT_ONCE: usize = 2 * KEYS as usize;
+const AT_ONCE: usize = 3 * KEYS as usize;
 /// How often an old value came to stand over a newer one.
 const LATE: &str = "plain and late";
 const A_WHILE: Duration = Duration::from_secs(1);
