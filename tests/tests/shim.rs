@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test file from end to end")]
 
+mod authority;
 #[macro_use]
 mod lines;
 
@@ -14,6 +15,7 @@ use etcd_tests::Server;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use authority::Authority;
 use lines::{PATIENCE, Shim};
 
 on_both! {
@@ -28,6 +30,44 @@ on_both! {
     impossible_lines_are_misuse,
     the_end_of_the_input_ends_everything,
     a_session_with_kills_is_recorded_and_replays_elsewhere,
+    tls_is_a_matter_of_options,
+}
+
+fn tls_is_a_matter_of_options(runtime: &str) {
+    let authority = Authority::new("authority", &format!("shim-{runtime}"));
+    let Some(server) = authority.serve(&authority.issue(|_| {}), true) else {
+        return;
+    };
+    let mine = authority.issue(|_| {});
+    let file = |name: &str, text: &str| authority.write(name, text).display().to_string();
+    let roots = file("roots.pem", &authority.pem());
+    let (cert, key) = (file("mine.pem", &mine.pem), file("mine.key", &mine.key));
+    let endpoint = format!("https://127.0.0.1:{}", server.tls_port().unwrap());
+    let soon = ["--timeout-ms", "1500"];
+    let put = |options: &[&str]| {
+        let mut args = vec![endpoint.as_str(), "--cert", &cert, "--key", &key];
+        args.extend(soon);
+        args.extend(options);
+        let mut shim = Shim::start(runtime, &args);
+        let put = json!({"call": "kv/put", "request": {"key": "Zm9v", "value": "YmFy"}});
+        let id = shim.send(put);
+        shim.next(&id)
+    };
+    assert_eq!(put(&["--cacert", &roots])["ok"]["header"]["revision"], "2");
+    // Its name is verified, unless nothing is.
+    let wrong = ["--cacert", &roots, "--server-name", "etcd-1"];
+    let error = put(&wrong)["error"].clone();
+    assert_eq!(
+        (&error["kind"], &error["applied"]),
+        (&json!("unavailable"), &json!("no"))
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains("etcd-1"),
+        "{error}"
+    );
+    assert!(put(&["--insecure-skip-verify", "--server-name", "etcd-1"])["ok"].is_object());
+    let by_its_name = ["--cacert", &roots, "--server-name", "localhost"];
+    assert!(put(&by_its_name)["ok"].is_object());
 }
 
 fn every_call_is_answered(runtime: &str) {
@@ -422,7 +462,17 @@ fn bad_options_end_it_at_once() {
         &["--runtime", "std", "--endpoints", "ftp://x"],
         &there,
         &["--runtime", "tokio", there[0], there[1]],
-        &["--runtime", "smol", there[0], there[1], "--cacert", "x"],
+        &["--runtime", "smol", there[0], there[1], "--namespace", "x"],
+        &[
+            "--runtime",
+            "smol",
+            there[0],
+            there[1],
+            "--cacert",
+            "no file",
+        ],
+        &["--runtime", "smol", there[0], there[1], "--cert", "no key"],
+        &["--runtime", "std", there[0], there[1], "--key", "no cert"],
         &[
             "--runtime",
             "smol",
@@ -463,8 +513,14 @@ fn bad_options_end_it_at_once() {
             "{bad:?}: {said}"
         );
         assert!(output.stdout.is_empty());
+        if bad.contains(&"--namespace") {
+            assert!(said.contains("--namespace is not supported yet"), "{said}");
+        }
         if bad.contains(&"--cacert") {
-            assert!(said.contains("--cacert is not supported yet"), "{said}");
+            assert!(
+                said.contains("--cacert") && said.contains("no file"),
+                "{said}"
+            );
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Real etcd servers with TLS, on both drivers: each success, and each refusal with its message.
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
+mod authority;
+
 use std::fs;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::thread;
@@ -29,17 +30,8 @@ use etcd_core::WatchEvent;
 use etcd_tests::Server;
 use etcd_tests::driver::Driver;
 use etcd_tests::driver::Watching;
-use etcd_tests::find;
-use etcd_tls::TlsConfig;
 use etcd_tls::TlsConfigBuilder;
-use rcgen::BasicConstraints;
-use rcgen::CertificateParams;
-use rcgen::CertifiedIssuer;
-use rcgen::DistinguishedName;
-use rcgen::DnType;
 use rcgen::ExtendedKeyUsagePurpose;
-use rcgen::IsCa;
-use rcgen::KeyPair;
 use rcgen::date_time_ymd;
 use rustls::ServerConfig;
 use rustls::ServerConnection;
@@ -47,6 +39,10 @@ use rustls::StreamOwned;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
+
+use authority::Authority;
+use authority::Issued;
+use authority::named;
 
 /// Each test on both drivers.
 macro_rules! on_both {
@@ -102,10 +98,7 @@ fn an_event_loop_of_ones_own_has_tls() {
             ])
             .args(["--example", "custom_loop", "--"])
             .arg(format!("https://localhost:{}", server.tls_port().unwrap()))
-            .env(
-                "ETCD_CACERT",
-                authority.write("ca.pem", &authority.issuer.pem()),
-            );
+            .env("ETCD_CACERT", authority.write("ca.pem", &authority.pem()));
         if with_certificate {
             command.env("ETCD_CERT", &cert).env("ETCD_KEY", &key);
         }
@@ -200,95 +193,6 @@ fn an_answer_that_was_cut_is_none<D: Driver>() {
     };
     assert_eq!(cut.kind, NetErrorKind::TlsBroken, "{error}");
     assert_eq!(ask(true).unwrap().count, 7);
-}
-
-/// Who issues the certificates of a test, and a folder for the server's.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: PathBuf,
-}
-
-/// A certificate and its key, in PEM.
-struct Issued {
-    pem: String,
-    key: String,
-}
-
-impl Authority {
-    fn new(name: &str, test: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name = named(name);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = std::env::temp_dir().join(format!("etcd-tests-{}-{test}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self { issuer, folder }
-    }
-
-    /// A certificate for both sides, as etcd's gateway shows the server's own to the server.
-    fn issue(&self, change: impl FnOnce(&mut CertificateParams)) -> Issued {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name = DistinguishedName::new();
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ServerAuth,
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        Issued {
-            pem: params.signed_by(&key, &self.issuer).unwrap().pem(),
-            key: key.serialize_pem(),
-        }
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.join(name);
-        fs::write(&path, text).unwrap();
-        path
-    }
-
-    /// A server that shows this certificate, and wants one of its clients if `mutual`. `None` on a
-    /// simulated etcd, which has no TLS.
-    fn serve(&self, shown: &Issued, mutual: bool) -> Option<Server> {
-        let binary = find::find().unwrap();
-        if find::is_simulated(&binary) {
-            eprintln!("skipped: a simulated etcd has no TLS");
-            return None;
-        }
-        let flag = |flag: &str, path: PathBuf| format!("--{flag}={}", path.display());
-        let mut flags = vec![
-            flag("cert-file", self.write("server.pem", &shown.pem)),
-            flag("key-file", self.write("server.key", &shown.key)),
-        ];
-        if mutual {
-            let ca = self.write("ca.pem", &self.issuer.pem());
-            flags.extend([flag("trusted-ca-file", ca), "--client-cert-auth".to_owned()]);
-        }
-        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        Some(Server::start_with_tls(&binary, &flags).unwrap())
-    }
-
-    fn trusting(&self) -> TlsConfigBuilder {
-        TlsConfig::builder().with_root_pem(self.issuer.pem())
-    }
-
-    fn with_client(&self, client: &Issued) -> TlsConfigBuilder {
-        self.trusting()
-            .with_client_pem(client.pem.clone(), client.key.clone())
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn named(name: &str) -> DistinguishedName {
-    let mut distinguished = DistinguishedName::new();
-    distinguished.push(DnType::CommonName, name);
-    distinguished
 }
 
 /// A configuration with this endpoint, and a deadline that a failure comes within.

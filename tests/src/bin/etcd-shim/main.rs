@@ -19,17 +19,17 @@ fn main() -> ExitCode {
         Ok(Command::Serve {
             runtime,
             config,
+            tls,
             seed,
             record,
         }) => {
             let record = record.as_deref();
-            let served =
-                match runtime {
-                    Runtime::Std => runtime::Std::new(*config, seed, record)
-                        .map(|runtime| serve::serve(&runtime)),
-                    Runtime::Smol => runtime::Smol::new(*config, seed, record)
-                        .map(|runtime| serve::serve(&runtime)),
-                };
+            let served = match runtime {
+                Runtime::Std => runtime::Std::new(*config, tls, seed, record)
+                    .map(|runtime| serve::serve(&runtime)),
+                Runtime::Smol => runtime::Smol::new(*config, tls, seed, record)
+                    .map(|runtime| serve::serve(&runtime)),
+            };
             match served {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&format!("--record: {error}")),

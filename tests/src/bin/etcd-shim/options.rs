@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use etcd_core::{Config, Credentials};
 use etcd_tests::shim::decode::{Asked, Decode};
+use etcd_tls::TlsConfig;
 
 /// What the program was started for.
 pub(crate) enum Command {
@@ -16,6 +17,8 @@ pub(crate) enum Command {
         runtime: Runtime,
         /// Of which servers, and how.
         config: Box<Config>,
+        /// With which TLS, if anything was said of it.
+        tls: Option<TlsConfig>,
         /// With which seed, if not by chance.
         seed: Option<u64>,
         /// Where to write a recording.
@@ -42,14 +45,50 @@ pub(crate) enum Runtime {
 }
 
 /// Options of the protocol that the library has nothing for yet.
-const LATER: [&str; 6] = [
-    "--cacert",
-    "--cert",
-    "--key",
-    "--server-name",
-    "--insecure-skip-verify",
-    "--namespace",
-];
+const LATER: [&str; 1] = ["--namespace"];
+
+/// What was said of TLS.
+#[derive(Default)]
+struct Tls {
+    roots: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    server_name: Option<String>,
+    takes_any: bool,
+}
+
+impl Tls {
+    /// Reads the files.
+    fn config(self) -> Result<Option<TlsConfig>, String> {
+        let mut tls = TlsConfig::builder();
+        match self.roots {
+            Some(roots) => tls = tls.with_root_file(roots),
+            None if self.takes_any => {}
+            None if self.certificate.is_none()
+                && self.key.is_none()
+                && self.server_name.is_none() =>
+            {
+                return Ok(None);
+            }
+            None => tls = tls.with_system_roots(),
+        }
+        match (self.certificate, self.key) {
+            (None, None) => {}
+            (Some(certificate), Some(key)) => tls = tls.with_client_files(certificate, key),
+            (Some(_), None) => return Err("--cert needs --key".to_owned()),
+            (None, Some(_)) => return Err("--key needs --cert".to_owned()),
+        }
+        if let Some(name) = self.server_name {
+            tls = tls.with_server_name(name);
+        }
+        if self.takes_any {
+            tls = tls.danger_accept_any_certificate();
+        }
+        tls.build()
+            .map(Some)
+            .map_err(|error| format!("--cacert, --cert, --key, --server-name: {error}"))
+    }
+}
 
 impl Command {
     /// Reads the arguments.
@@ -120,6 +159,7 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
     let mut runtime = None;
     let mut seed = None;
     let mut record = None;
+    let mut tls = Tls::default();
     let (mut user, mut password) = (None, None);
     let endpoints = endpoints.cloned();
     let urls = endpoints.iter().flat_map(|list| list.split(','));
@@ -137,6 +177,11 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
             "--record" => record = Some(args.text(&arg)?.into()),
             "--user" => user = Some(args.text(&arg)?),
             "--password" => password = Some(args.text(&arg)?),
+            "--cacert" => tls.roots = Some(args.text(&arg)?.into()),
+            "--cert" => tls.certificate = Some(args.text(&arg)?.into()),
+            "--key" => tls.key = Some(args.text(&arg)?.into()),
+            "--server-name" => tls.server_name = Some(args.text(&arg)?),
+            "--insecure-skip-verify" => tls.takes_any = true,
             "--api-prefix" => {
                 let prefix = args.value::<etcd_core::gateway::ApiPrefix>(&arg)?;
                 configure(&mut |config| config.api_prefix = prefix.clone());
@@ -190,6 +235,7 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
     Ok(Command::Serve {
         runtime: runtime.ok_or("--runtime std or --runtime smol is needed")?,
         config: Box::new(config?),
+        tls: tls.config()?,
         seed,
         record,
     })

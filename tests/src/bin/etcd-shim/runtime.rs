@@ -17,6 +17,8 @@ use etcd_core::{
     SnapshotSummary, Stats, Watch, WatchEvent,
 };
 
+use etcd_tls::TlsConfig;
+
 use crate::orders::{First, Order, Orders};
 
 /// A driver.
@@ -117,6 +119,7 @@ impl Std {
     /// A client, and its recording if there is to be one.
     pub(crate) fn new(
         config: Config,
+        tls: Option<TlsConfig>,
         seed: Option<u64>,
         record: Option<&Path>,
     ) -> io::Result<Self> {
@@ -124,6 +127,9 @@ impl Std {
             Some(seed) => etcd_std::Client::with_seed(config, seed),
             None => etcd_std::Client::with_config(config),
         };
+        if let Some(tls) = tls {
+            client.set_tls(tls);
+        }
         if let Some(path) = record {
             client.record_to(path)?;
         }
@@ -241,6 +247,7 @@ impl Smol {
     /// A client, and its recording if there is to be one.
     pub(crate) fn new(
         config: Config,
+        tls: Option<TlsConfig>,
         seed: Option<u64>,
         record: Option<&Path>,
     ) -> io::Result<Self> {
@@ -249,6 +256,9 @@ impl Smol {
         thread::spawn(|| smol::block_on(executor.run(std::future::pending::<()>())));
         let seed = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let (client, driver) = etcd_smol::Client::unspawned(config, seed);
+        if let Some(tls) = tls {
+            client.set_tls(tls);
+        }
         if let Some(path) = record {
             client.record_to(path)?;
         }
