@@ -347,14 +347,16 @@ impl Driver {
 
     /// The socket failed. While hands are shaken, that may be for a server that speaks no TLS.
     fn lost(&mut self, conn: ConnId, error: io::Error) {
+        let is_reset = matches!(
+            error.kind(),
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe
+        );
         let tls = self
             .sockets
             .get_mut(&key(conn))
             .and_then(|s| s.tls.as_mut());
         match tls.map_or(Ok(()), |tls| tls.handle_reset()) {
-            Err(why) if error.kind() == ErrorKind::ConnectionReset => {
-                self.fail(conn, net_error(&why))
-            }
+            Err(why) if is_reset => self.fail(conn, net_error(&why)),
             _ => self.fail(conn, error.into()),
         }
     }

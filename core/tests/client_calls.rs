@@ -559,3 +559,39 @@ fn many_calls_share_as_many_connections_as_allowed() {
     assert_eq!(world.client().stats().connections_opened, 8);
     assert_eq!(world.client().stats().retries, 0);
 }
+
+/// Rules N-1 and N-5: keys go out under the prefix, come back without it, and a foreign one is an error.
+#[test]
+fn n1_n5_keys_are_under_the_prefix() {
+    check(
+        r#"
+        > client a namespace=p/
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"p/k"}
+        > answer 1 200 {"kvs":[{"key":"cC9r","value":"dg=="}],"count":"1"}
+        call 1: Range k
+        > get k
+        send 1: POST /v3/kv/range {"key":"p/k"}
+        > answer 1 200 {"kvs":[{"key":"cQ==","value":"dg=="}],"count":"1"}
+        call 2: Unavailable, not applied: no endpoint could serve the call: server broke the protocol: answer has a key outside of the namespace
+        > put k v
+        send 1: POST /v3/kv/put {"key":"p/k","value":"v"}
+        > answer 1 200 {"prev_kv":{"key":"cA=="}}
+        call 3: Unavailable, maybe applied: no endpoint could serve the call: server broke the protocol: answer has a key outside of the namespace
+        > watch k
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/watch (open, with a leader)
+        send 2: {"create_request":{"key":"p/k","progress_notify":true,"watch_id":"1"}}
+        > created 2 id=1 rev=10
+        watch 1: created at 10
+        > events 2 id=1 rev=11 p/k@11
+        watch 1: 11 +k
+        > events 2 id=1 rev=12 k@12
+        close 2
+        watch 1: end: no endpoint could serve the call: server broke the protocol: answer has a key outside of the namespace
+        "#,
+    );
+}

@@ -536,3 +536,30 @@ fn b6_calls_go_to_the_leader_once_it_is_known() {
         "#,
     );
 }
+
+/// A leader that stands still tells nobody that another leads: who loses patience with it asks elsewhere.
+#[test]
+fn b6_a_leader_that_is_silent_is_left() {
+    check(
+        r#"
+        > client a b balance=leader_first
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        connect 2 to a
+        > answer 1 200 {"header":{"member_id":"10","raft_term":"2"}}
+        call 1: Range
+        send 1: POST /v3/maintenance/status {}
+        > answer 1 200 {"header":{"member_id":"10","raft_term":"2"},"raftTerm":"2","leader":"10"}
+        > get k timeout=300ms
+        send 1: POST /v3/kv/range {"key":"k"}
+        > wait 1s
+        at 300ms
+        call 3: Timeout, not applied: deadline passed while waiting for the answer
+        close 1
+        > get k
+        connect 3 to b
+        "#,
+    );
+}

@@ -628,3 +628,23 @@ fn w28_a_watch_is_certain_of_what_was_taken() {
     while world.client().poll_watch(watch).is_some() {}
     assert_eq!(world.client().certified(watch), None);
 }
+
+/// Rule W-28: what moved a watch in silence stays certain when there is something to tell.
+#[test]
+fn w28_what_is_certain_never_falls() {
+    let mut world = World::after("client a");
+    let both = ["k", "j"].map(|key| world.client().watch(Instant::ZERO, Watch::key(key)));
+    world.drain();
+    world.run("open 1");
+    world.run("created 1 id=1 rev=10");
+    world.run("created 1 id=2 rev=10");
+    world.client().request_progress(Instant::ZERO, both[1]);
+    world.drain();
+    world.run("progress 1 id=-1 rev=15");
+    let certified = world.client().certified(both[0]);
+    world.run("hold 1");
+    world.run("events 1 id=1 rev=16 k@16");
+    assert_eq!(world.client().certified(both[0]), certified);
+    assert!(world.client().poll_watch(both[0]).is_some());
+    assert_eq!(world.client().certified(both[0]), Some(16));
+}

@@ -117,8 +117,9 @@ impl Client {
     }
 
     /// Makes a write whose condition holds only once, and where its answer is lost, finds out what became of
-    /// it: it is made again, four times in all, which cannot do it twice, and a refusal is
-    /// told from what is there (rule R-5). A plain put cannot have this: see
+    /// it: it is made again, four times in all, and a refusal is told from what is there (rule R-5). As its
+    /// condition holds only once, that does not do it twice; one that wants no key holds again after somebody
+    /// deletes the key ([`Guard`](crate::Guard)). A plain put cannot have this: see
     /// [`Applied::Maybe`](crate::Applied::Maybe).
     ///
     /// ```no_run
@@ -135,7 +136,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Why it failed, and whether it may have happened all the same: no attempt was answered then.
+    /// Why it failed, and whether it may have happened all the same, by any of its attempts.
     pub async fn settle<W: Guard>(&self, write: W) -> Result<Settled, Error> {
         self.settle_with(write, CallOptions::default()).await
     }

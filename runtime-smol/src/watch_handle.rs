@@ -57,12 +57,17 @@ impl WatchHandle {
     ///
     /// ```no_run
     /// # smol::block_on(async {
+    /// use std::time::Duration;
+    ///
     /// let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
     /// let mut watcher = client.watch("k").await?;
     /// let now = client.get(etcd_smol::Range::key("k").with_count_only()).await?.header.revision;
-    /// let handle = watcher.handle();
-    /// handle.request_progress();
-    /// while handle.certified() < Some(now) && watcher.next_event().await.is_some() {}
+    /// while watcher.certified() < Some(now) {
+    ///     // A member that is behind, or an old one, has to be asked more than once.
+    ///     watcher.request_progress();
+    ///     let tenth = async { drop(smol::Timer::after(Duration::from_millis(100)).await) };
+    ///     smol::future::or(async { drop(watcher.next_event().await) }, tenth).await;
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(()) });
     /// ```
     #[must_use]

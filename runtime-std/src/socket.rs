@@ -29,7 +29,7 @@ use crate::tls::TlsSession;
 
 /// After how long without a byte the system asks whether the peer is there.
 const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
-/// How long it waits between these questions.
+/// How long it waits between these questions, where it can be told.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// How many it asks before the connection is lost.
 const KEEP_ALIVE_PROBES: u32 = 3;
@@ -152,17 +152,28 @@ fn begin(address: SocketAddr) -> io::Result<TcpStream> {
 /// keeps what lies between from forgetting the connection (rule T-1). The core finds out by itself where
 /// somebody waits for an answer.
 fn keep_alive(socket: &SockRef<'_>) {
-    let probes = TcpKeepalive::new()
-        .with_time(KEEP_ALIVE_TIME)
-        .with_interval(KEEP_ALIVE_INTERVAL);
-    #[cfg(any(target_os = "linux", target_os = "macos"))]
-    let probes = probes.with_retries(KEEP_ALIVE_PROBES);
+    let probes = TcpKeepalive::new().with_time(KEEP_ALIVE_TIME);
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "ios",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "windows",
+    ))]
+    let probes = probes
+        .with_interval(KEEP_ALIVE_INTERVAL)
+        .with_retries(KEEP_ALIVE_PROBES);
     // Where the system cannot do this, nothing is wrong yet.
     let _ = socket.set_tcp_keepalive(&probes);
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(
-        KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES,
-    ));
+    let patience = KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES;
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let _ = socket.set_tcp_user_timeout(Some(patience));
+    #[cfg(not(any(target_os = "android", target_os = "linux")))]
+    let _ = patience;
 }
 
 /// Whether a connect that does not wait has begun all the same.

@@ -54,12 +54,18 @@ impl WatchHandle {
     /// once its end was taken.
     ///
     /// ```no_run
+    /// use std::time::Duration;
+    ///
     /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
     /// let mut watcher = client.watch("k")?;
     /// let now = client.get(etcd_std::Range::key("k").with_count_only())?.header.revision;
-    /// let handle = watcher.handle();
-    /// handle.request_progress();
-    /// while handle.certified() < Some(now) && watcher.next_event().is_some() {}
+    /// while watcher.certified() < Some(now) {
+    ///     // A member that is behind, or an old one, has to be asked more than once.
+    ///     watcher.request_progress();
+    ///     if let Ok(None) = watcher.next_event_timeout(Duration::from_millis(100)) {
+    ///         break;
+    ///     }
+    /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -12,7 +12,7 @@ use super::{
     LeaderResponse, LeaseGrantResponse, LeaseKeepAliveResponse, LeaseLeasesResponse,
     LeaseRevokeResponse, LeaseTimeToLiveResponse, LivezResponse, LockResponse, MemberAddResponse,
     MemberListResponse, MemberPromoteResponse, MemberRemoveResponse, MemberUpdateResponse,
-    MetricsResponse, MoveLeaderResponse, ProclaimResponse, PutResponse, RangeResponse,
+    MetricsResponse, MoveLeaderResponse, Namespace, ProclaimResponse, PutResponse, RangeResponse,
     ReadyzResponse, ResignResponse, RoleAddResponse, RoleDeleteResponse, RoleGetResponse,
     RoleGrantPermissionResponse, RoleListResponse, RoleRevokePermissionResponse, StatusResponse,
     TxnResponse, UnlockResponse, UserAddResponse, UserChangePasswordResponse, UserDeleteResponse,
@@ -83,6 +83,19 @@ pub trait Call: Serialize {
     /// ```
     fn set_id(&mut self, id: i64) {
         let _ = id;
+    }
+
+    /// Puts its keys under a prefix (rules N-1, N-2 and N-7); a call without keys stays as it is.
+    ///
+    /// ```
+    /// use etcd_core::{Call, Namespace, Put};
+    ///
+    /// let mut put = Put::new("k", "v");
+    /// put.enter(&Namespace::new("app/"));
+    /// assert_eq!(put, Put::new("app/k", "v"));
+    /// ```
+    fn enter(&mut self, namespace: &Namespace) {
+        let _ = namespace;
     }
 
     /// Finds what etcd could only refuse, before anything is sent.

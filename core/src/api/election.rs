@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::call::{bare_answer, call};
 use super::json::message;
-use super::{IntoBytes, KeyValue, ResponseHeader};
+use super::{IntoBytes, KeyValue, Namespace, ResponseHeader};
 use crate::error::Misuse;
 
 /// Who leads an election: needed to go on leading or to give it up.
@@ -64,6 +64,10 @@ message!(Campaign {
 });
 
 call!(Campaign => Campaign(CampaignResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.name);
+    }
+
     fn is_read(&self) -> bool {
         false
     }
@@ -148,6 +152,10 @@ message!(Proclaim {
 });
 
 call!(Proclaim => Proclaim(ProclaimResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_leader(&mut self.leader);
+    }
+
     fn is_read(&self) -> bool {
         false
     }
@@ -193,6 +201,10 @@ message!(Leader {
 });
 
 call!(Leader => Leader(LeaderResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.name);
+    }
+
     fn is_read(&self) -> bool {
         true
     }
@@ -256,6 +268,10 @@ message!(Resign {
 });
 
 call!(Resign => Resign(ResignResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_leader(&mut self.leader);
+    }
+
     fn is_read(&self) -> bool {
         false
     }

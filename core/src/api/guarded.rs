@@ -12,8 +12,8 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Call, Compare, CompareOperand, DeleteRange, IntoBytes, KeyValue, Put, Range, Response,
-    ResponseHeader, Rpc, Txn, TxnOp, TxnOpResponse, TxnResponse,
+    Call, Compare, CompareOperand, DeleteRange, IntoBytes, KeyValue, Namespace, Put, Range,
+    Response, ResponseHeader, Rpc, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
 use crate::error::Misuse;
 
@@ -47,6 +47,10 @@ macro_rules! guarded {
             type Response = GuardedResponse;
 
             const RPC: Rpc = Rpc::Txn;
+
+            fn enter(&mut self, namespace: &Namespace) {
+                self.enter_namespace(namespace);
+            }
 
             fn is_read(&self) -> bool {
                 false
@@ -159,6 +163,10 @@ impl PutIfAbsent {
         &self.put.key
     }
 
+    fn enter_namespace(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.put.key);
+    }
+
     fn condition(&self) -> Compare {
         Compare::missing(&self.put.key)
     }
@@ -248,6 +256,10 @@ impl PutIfPresent {
     fn condition(&self) -> Compare {
         Compare::exists(&self.put.key)
     }
+
+    fn enter_namespace(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.put.key);
+    }
 }
 
 /// Writes a key only if it is as expected: by its value, or by the revision of its last change.
@@ -313,6 +325,11 @@ impl CompareAndSwap {
     fn condition(&self) -> Compare {
         self.condition.clone()
     }
+
+    fn enter_namespace(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.put.key);
+        namespace.enter_compare(&mut self.condition);
+    }
 }
 
 /// Deletes a key only if it was last changed at the given revision.
@@ -370,6 +387,10 @@ impl DeleteIfUnchanged {
 
     fn condition(&self) -> Compare {
         Compare::mod_revision(self.key()).eq(self.mod_revision)
+    }
+
+    fn enter_namespace(&mut self, namespace: &Namespace) {
+        namespace.enter_range(&mut self.delete.range);
     }
 
     fn write(&self) -> TxnOp {

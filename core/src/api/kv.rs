@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::call::call;
 use super::json::message;
 use super::key_range::ranged;
-use super::{IntoBytes, KeyRange, ResponseHeader};
+use super::{IntoBytes, KeyRange, Namespace, ResponseHeader};
 use crate::error::Misuse;
 
 /// A key, its value and its history in numbers.
@@ -112,6 +112,10 @@ message!(Put {
 });
 
 call!(Put => Put(PutResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.key);
+    }
+
     fn is_read(&self) -> bool {
         false
     }
@@ -244,6 +248,10 @@ message!(DeleteRange {
 });
 
 call!(DeleteRange => DeleteRange(DeleteRangeResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_range(&mut self.range);
+    }
+
     fn is_read(&self) -> bool {
         false
     }

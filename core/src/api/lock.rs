@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::call::{bare_answer, call};
 use super::json::message;
-use super::{IntoBytes, ResponseHeader};
+use super::{IntoBytes, Namespace, ResponseHeader};
 use crate::error::Misuse;
 
 /// Waits until the lock of that name is held. Renew the lease, or the lock ends with it.
@@ -36,6 +36,10 @@ message!(Lock {
 });
 
 call!(Lock => Lock(LockResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.name);
+    }
+
     fn is_read(&self) -> bool {
         false
     }
@@ -112,6 +116,10 @@ message!(Unlock {
 });
 
 call!(Unlock => Unlock(UnlockResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_key(&mut self.key);
+    }
+
     fn is_read(&self) -> bool {
         false
     }

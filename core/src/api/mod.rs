@@ -20,6 +20,7 @@ mod kv;
 mod lease;
 mod lock;
 mod maintenance;
+mod namespace;
 mod observe;
 mod pages;
 mod range;
@@ -69,6 +70,7 @@ pub use maintenance::{
     HashKv, HashKvResponse, HashRequest, HashResponse, MoveLeader, MoveLeaderResponse,
     StatusRequest, StatusResponse,
 };
+pub use namespace::Namespace;
 pub use observe::{Observe, ObserveResponse};
 pub use pages::{
     HealthRequest, HealthResponse, MetricsRequest, MetricsResponse, VersionRequest, VersionResponse,

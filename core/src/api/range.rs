@@ -3,7 +3,7 @@
 use super::call::call;
 use super::json::{message, names};
 use super::key_range::ranged;
-use super::{IntoBytes, KeyRange, KeyValue, ResponseHeader};
+use super::{IntoBytes, KeyRange, KeyValue, Namespace, ResponseHeader};
 use crate::error::Misuse;
 
 /// Reads keys, by default linearizably: the answer has every write that was acknowledged before.
@@ -62,6 +62,10 @@ message!(Range {
 });
 
 call!(Range => Range(RangeResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_range(&mut self.range);
+    }
+
     fn is_read(&self) -> bool {
         true
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::call::call;
 use super::json::{message, one_of};
 use super::{
-    Call, Compare, DeleteRange, DeleteRangeResponse, KeyRange, Put, PutResponse, Range,
+    Call, Compare, DeleteRange, DeleteRangeResponse, KeyRange, Namespace, Put, PutResponse, Range,
     RangeResponse, ResponseHeader,
 };
 use crate::error::Misuse;
@@ -53,6 +53,10 @@ message!(Txn {
 });
 
 call!(Txn => Txn(TxnResponse) {
+    fn enter(&mut self, namespace: &Namespace) {
+        namespace.enter_txn(self);
+    }
+
     /// A transaction is a read if it has no put and no delete on any path.
     fn is_read(&self) -> bool {
         !self.success.iter().chain(&self.failure).any(TxnOp::writes)

@@ -10,6 +10,7 @@ use super::budget::RetryBudget;
 use super::endpoint::Balance;
 use super::endpoint::Endpoint;
 use super::watch::WatchCarrier;
+use crate::api::Namespace;
 use crate::codec::http1::HttpLimits;
 use crate::error::ConfigError;
 use crate::wire::gateway::ApiPrefix;
@@ -34,6 +35,10 @@ pub struct Config {
     pub balance: Balance,
     /// What stands before every path of the gateway: `/v3` for etcd 3.4 and later, `/v3beta` for 3.3.
     pub api_prefix: ApiPrefix,
+    /// Under which prefix all keys are: those of calls, transactions, watches, locks and elections, and in
+    /// their answers (rules N-1 to N-7). Permissions of roles are given for the whole store. Empty by default:
+    /// the whole store.
+    pub namespace: Namespace,
     /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Who the client is. Set by [`Config::set_credentials`].
@@ -198,6 +203,7 @@ impl Config {
             endpoints,
             balance: Balance::default(),
             api_prefix: ApiPrefix::default(),
+            namespace: Namespace::default(),
             headers: Vec::new(),
             credentials: None,
             token_ttl: Duration::from_secs(300),

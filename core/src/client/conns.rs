@@ -259,7 +259,7 @@ impl Client {
         }
         // What a user may not have, others may: the endpoint is as well as before.
         let is_news = if is_denied(reason) {
-            self.endpoints.leave(conn.endpoint);
+            self.endpoints.leave_for_streams(conn.endpoint);
             true
         } else {
             let why = || Reason::of_close(reason, conn.is_open());

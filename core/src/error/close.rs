@@ -370,6 +370,8 @@ pub enum ProtocolError {
     WrongOperations,
     /// A page of a range has keys that are not in it, or are not in their order.
     BrokenPage,
+    /// An answer has a key outside of the client's namespace (rule N-5).
+    ForeignKey,
 }
 
 impl fmt::Display for ProtocolError {
@@ -399,6 +401,7 @@ impl fmt::Display for ProtocolError {
             Self::WrongOperations => {
                 f.write_str("answer to a transaction does not have the operations asked for")
             }
+            Self::ForeignKey => f.write_str("answer has a key outside of the namespace"),
             Self::BrokenPage => {
                 f.write_str("page of a range has keys outside of it or out of order")
             }

@@ -20,9 +20,9 @@ use crate::error::Misuse;
 /// How often a write is sent, unless told otherwise.
 const ATTEMPTS: u32 = 4;
 
-/// Makes a write whose condition holds only once ([`Guard`]), and if its answer is lost, makes it again until it is known
-/// what became of it.
+/// what became of it. There is no wait between its attempts but those of the calls.
 ///
+/// Ask///
 /// Ask [`poll_step`](Self::poll_step) which call to make, give its answer to
 /// [`handle_written`](Self::handle_written) or [`handle_read`](Self::handle_read), and take the outcome from
 /// [`poll_settled`](Self::poll_settled).
@@ -98,7 +98,8 @@ pub enum SettleStep<W> {
     Read(Range),
 }
 
-/// What became of a write.
+/// What became of a write. That nothing of it comes any more is so unless its condition is that there is no
+/// such key, and somebody deletes the key: then an attempt that comes late is done ([`Guard`]).
 ///
 /// ```
 /// use etcd_core::recipes::Settled;
@@ -112,7 +113,7 @@ pub enum SettleStep<W> {
     reason = "another answer would break every caller's logic"
 )]
 pub enum Settled {
-    /// It is done, once.
+    /// It is done; once, but for what [`Guard`] says of a key that is not there.
     Done {
         /// The revision it was done at.
         revision: i64,
@@ -120,7 +121,8 @@ pub enum Settled {
         prev_kv: Option<KeyValue>,
     },
     /// An attempt whose answer was lost may have done it, and the key is as it would have left it: it was
-    /// done, unless another writer wrote just the same. Nothing of it comes any more.
+    /// done, unless another writer wrote just the same, or a lease ended with the key that was to be deleted.
+    /// Nothing of it comes any more.
     Found {
         /// What is there; none if it was to be deleted.
         current: Option<KeyValue>,

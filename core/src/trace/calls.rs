@@ -11,6 +11,7 @@ use super::recorded::Recorded;
 use crate::api;
 use crate::api::Call;
 use crate::api::DeleteIfUnchanged;
+use crate::api::Namespace;
 use crate::api::PutIfAbsent;
 use crate::api::Response;
 use crate::api::Rpc;
@@ -200,6 +201,13 @@ impl<C: Call> Call for As<C> {
         self.json = self.call.to_json();
     }
 
+    fn enter(&mut self, namespace: &Namespace) {
+        if !namespace.prefix().is_empty() {
+            self.call.enter(namespace);
+            self.json = self.call.to_json();
+        }
+    }
+
     fn check(&self) -> Result<(), Misuse> {
         self.call.check()
     }
@@ -242,6 +250,10 @@ macro_rules! wanting {
             type Response = <$guarded as Call>::Response;
 
             const RPC: Rpc = Rpc::Txn;
+
+            fn enter(&mut self, namespace: &Namespace) {
+                self.0.enter(namespace);
+            }
 
             fn is_read(&self) -> bool {
                 false

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::secrets::Secrets;
 use super::secrets::crossed_out;
+use crate::api::Namespace;
 use crate::client::Balance;
 use crate::client::Config;
 use crate::client::Credentials;
@@ -76,6 +77,17 @@ impl Setting for Instant {
 
     fn read(value: &Value) -> Option<Self> {
         u64::read(value).map(Self::from_nanos)
+    }
+}
+
+impl Setting for Namespace {
+    fn write(&self) -> String {
+        text(&STANDARD.encode_to_string(self.prefix()))
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let prefix = STANDARD.decode_to_vec(value.as_str()?).ok()?;
+        Some(Self::new(prefix))
     }
 }
 
@@ -232,6 +244,7 @@ impl Start {
             member("secret_prefixes", &list(prefixes)),
             member("endpoints", &list(endpoints)),
             member("api_prefix", &text(&config.api_prefix.to_string())),
+            member("namespace", &config.namespace.write()),
             member("headers", &list(headers)),
             member(
                 "credentials",
@@ -270,6 +283,7 @@ impl Start {
             .ok_or("endpoints are none")?;
         let mut config = Config::new(endpoints).map_err(|error| error.to_string())?;
         config.api_prefix = take(members, "api_prefix", |value| value.as_str()?.parse().ok())?;
+        config.namespace = take(members, "namespace", Setting::read)?;
         let credentials = take(members, "credentials", |value| {
             read_credentials(value).map(Some)
         })?;

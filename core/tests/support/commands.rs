@@ -392,6 +392,7 @@ impl World {
                 "write_timeout" => config.write_timeout = duration(value),
                 "created_timeout" => config.watch_created_timeout = duration(value),
                 "attempt_timeout" => config.attempt_timeout = duration(value),
+                "namespace" => config.namespace = etcd_core::Namespace::new(*value),
                 "balance" => {
                     config.balance = match *value {
                         "round_robin" => Balance::RoundRobin,

@@ -14,6 +14,7 @@ pub mod kv;
 pub mod lag;
 pub mod lease;
 pub mod many;
+pub mod namespace;
 pub mod provoked;
 pub mod recording;
 pub mod restart;

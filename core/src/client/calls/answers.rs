@@ -134,14 +134,20 @@ impl Client {
             };
             self.auth.error(status, applied)
         });
-        let result = result.and_then(|response| {
-            if (call.request.accepts)(&response) {
-                return Ok(response);
-            }
-            Err(Error::Unavailable {
-                cause: Cause::BadAnswer(ProtocolError::WrongOperations),
+        let result = result.and_then(|mut response| {
+            let accepted = match (call.request.accepts)(&response) {
+                // What the client asks for itself is not in the namespace.
+                true if matches!(call.owner, Owner::User | Owner::Resync(_)) => {
+                    self.config.namespace.leave_response(&mut response)
+                }
+                true => Ok(()),
+                false => Err(ProtocolError::WrongOperations),
+            };
+            accepted.map_err(|wrong| Error::Unavailable {
+                cause: Cause::BadAnswer(wrong),
                 applied: call.class.applied_without_answer(Sent::All),
-            })
+            })?;
+            Ok(response)
         });
         let result = match (result, carried) {
             (Ok(response), Some((at, _))) => match self.doubt(now, id, at, &response) {
@@ -197,7 +203,11 @@ impl Client {
         let cause = match self.evidence.handle_header(header) {
             Err(cause) => Some(cause),
             Ok(()) if header.revision < known && call.request.is_linearizable_read() => {
-                self.evidence.runs_back(now, known, header.revision)
+                let back = self.evidence.runs_back(now, known, header.revision);
+                if back.is_none() && self.evidence.revision() == header.revision {
+                    self.endpoints.handle_set_back();
+                }
+                back
             }
             Ok(()) => None,
         };

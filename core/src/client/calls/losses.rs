@@ -110,7 +110,7 @@ impl Client {
                 }
                 reason => Cause::ConnectionLost(reason.clone()),
             };
-            let is_probe = matches!(call.owner, Owner::Probe(_));
+            let is_probe = matches!(call.owner, Owner::Probe(_) | Owner::Leader);
             let is_kept = matches!(call.owner, Owner::Lease(_));
             let may_go_on = is_kept || call.attempts < self.config.max_attempts;
             #[cfg(feature = "planted")]
@@ -127,14 +127,15 @@ impl Client {
         }
     }
 
-    /// Ends what waits to see whether an endpoint serves, as it does not.
+    /// Ends what waits to see whether an endpoint serves, as it does not, and who leads.
     fn probe_failed(&mut self, conn: &Conn, reason: &CloseReason) {
         let is_probe = |id: &&CallId| {
             let call = self.calls.table.get(id);
-            call.is_some_and(|call| matches!(call.owner, Owner::Probe(_)))
+            call.is_some_and(|call| matches!(call.owner, Owner::Probe(_) | Owner::Leader))
         };
         let queue = self.calls.queues.get(&conn.lane);
-        if let Some(id) = queue.and_then(|queue| queue.iter().find(is_probe)).copied() {
+        let all = queue.into_iter().flatten().filter(is_probe).copied();
+        for id in all.collect::<Vec<_>>() {
             let (cause, applied) = (Cause::ConnectionLost(reason.clone()), Applied::No);
             self.finish_call(id, Err(Error::Unavailable { cause, applied }));
         }
@@ -181,12 +182,9 @@ impl Client {
             }
         };
         let refusal = call.last_refusal.clone();
-        let error = match (open, refusal) {
-            // The last that was heard says more than that the next answer is awaited.
-            (open, Some(status)) if open.is_none() || applied == Applied::No => {
-                self.auth.error(status, applied)
-            }
-            (None, _) => {
+        let error = match (open, refusal.clone()) {
+            (None, Some(status)) => self.auth.error(status, applied),
+            (None, None) => {
                 // What waits for a token waits for the login, which is among the calls.
                 let parked = self.auth.parked.contains(&id);
                 let lane = if parked { Lane::Calls } else { call.lane };
@@ -230,6 +228,11 @@ impl Client {
         if matches!(state, State::Sent(_)) {
             self.attempt_failed(id, None, |_| Reason::of_error(&error));
         }
+        // The last that was heard says more than that the next answer is awaited.
+        let error = match refusal {
+            Some(status) if applied == Applied::No => self.auth.error(status, applied),
+            _ => error,
+        };
         self.finish_call(id, Err(error));
         if let State::Asking(conn) | State::Sent(conn) = state {
             self.leave_conn(now, id, conn, CloseReason::Deadline);

@@ -128,6 +128,7 @@ impl Client {
         if let Some(drawn) = drawn {
             call.set_id(drawn);
         }
+        call.enter(&self.config.namespace);
         let request = Encoded::new(&call);
         let limits = &self.config.limits;
         let limit = if self.calls.table.len() - self.calls.kept >= limits.calls {
@@ -246,7 +247,7 @@ impl Client {
             let request = Encoded::new(&StatusRequest::new());
             let deadline = now + self.config.attempt_timeout;
             let pending = Pending {
-                owner: Owner::Probe(at),
+                owner: Owner::Leader,
                 ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
             };
             self.add_call(id, pending);
@@ -306,9 +307,11 @@ impl Client {
     pub(super) fn call_for_page(&mut self, now: Instant, watch: WatchId, range: &Range) -> CallId {
         let id = self.next_call_id();
         let deadline = now + self.config.read_timeout;
+        let mut range = range.clone();
+        range.enter(&self.config.namespace);
         let pending = Pending {
             owner: Owner::Resync(watch),
-            ..Pending::new(Encoded::new(range), Class::Read, Lane::Calls, deadline)
+            ..Pending::new(Encoded::new(&range), Class::Read, Lane::Calls, deadline)
         };
         self.add_call(id, pending);
         id
@@ -399,6 +402,7 @@ impl Client {
             Owner::User => self.tell_answer(id, result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
+            Owner::Leader => {}
             Owner::Probe(at) => {
                 self.endpoints.handle_probed(at);
                 let why = || EndpointReason::NotAsked;

@@ -61,7 +61,7 @@ impl Owner {
             Self::User => notice::Owner::User,
             Self::VersionOf(_) => notice::Owner::Version,
             Self::Login(_) => notice::Owner::Login,
-            Self::Probe(_) => notice::Owner::Probe,
+            Self::Probe(_) | Self::Leader => notice::Owner::Probe,
             Self::Lease(kept) => notice::Owner::Lease(kept),
             Self::Resync(watch) => notice::Owner::Watch(watch),
         }

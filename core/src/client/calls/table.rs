@@ -104,6 +104,8 @@ pub(super) enum Owner {
     Login(EndpointIndex),
     /// The client itself, to see whether that endpoint serves again.
     Probe(EndpointIndex),
+    /// The client itself, to learn who leads.
+    Leader,
     /// A lease that is kept alive.
     Lease(KeepAliveId),
     /// A watch that reads its range after a compaction.
@@ -113,7 +115,7 @@ pub(super) enum Owner {
 impl Owner {
     /// Whether its calls do not count against the limit of calls.
     pub(super) const fn is_kept(self) -> bool {
-        matches!(self, Self::Lease(_) | Self::Resync(_))
+        matches!(self, Self::Lease(_) | Self::Resync(_) | Self::Leader)
     }
 }
 
@@ -121,7 +123,10 @@ impl Pending {
     /// Whether another attempt is left to it. What the client asks for itself has waits of its own
     /// (guarantee G39), or is asked once.
     pub(super) const fn may_try_again(&self, max_attempts: u32) -> bool {
-        let is_own = matches!(self.owner, Owner::Probe(_) | Owner::Login(_));
+        let is_own = matches!(
+            self.owner,
+            Owner::Probe(_) | Owner::Leader | Owner::Login(_)
+        );
         !is_own && self.attempts < max_attempts
     }
 

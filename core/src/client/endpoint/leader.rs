@@ -10,8 +10,12 @@ use crate::api::ResponseHeader;
 use crate::api::StatusResponse;
 use crate::time::Instant;
 
-/// How long one endpoint is not asked again: an election takes a second or two.
+/// How long one endpoint is not asked again: an election takes a second or two. It doubles with each question,
+/// until the leader is found or another is elected.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest it gets.
+const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 /// What is known of it.
 #[derive(Debug)]
@@ -31,6 +35,16 @@ struct Member {
     id: u64,
     /// When it was last asked.
     asked: Option<Instant>,
+    /// How often it was asked in vain.
+    times: u32,
+}
+
+impl Member {
+    fn rests(&self, now: Instant) -> bool {
+        let pause = PAUSE.saturating_mul(1 << self.times.saturating_sub(1).min(6));
+        let pause = pause.min(LONGEST_PAUSE);
+        self.asked.is_some_and(|asked| now - asked < pause)
+    }
 }
 
 impl Leader {
@@ -62,6 +76,11 @@ impl Leader {
         if status.raft_term >= self.term && status.leader != 0 {
             self.leader = status.leader;
         }
+        if self.place().is_some() {
+            for member in &mut self.members {
+                member.times = 0;
+            }
+        }
     }
 
     fn handle_term(&mut self, term: u64) {
@@ -71,8 +90,15 @@ impl Leader {
             self.leader = 0;
             // The first one is no election; somebody may be asked already.
             for member in self.members.iter_mut().filter(|_| !is_first) {
-                member.asked = None;
+                (member.asked, member.times) = (None, 0);
             }
+        }
+    }
+
+    /// It was left: if it leads, another may do so by now.
+    pub(super) fn doubt(&mut self, at: usize) {
+        if self.place() == Some(at) {
+            self.leader = 0;
         }
     }
 
@@ -87,8 +113,10 @@ impl Leader {
             return None;
         }
         let is_known = self.leader != 0;
-        let rests = |member: &Member| member.asked.is_some_and(|asked| now - asked < PAUSE);
-        if !is_known && self.members.iter().any(rests) {
+        let rests = |member: &Member| member.rests(now);
+        // One at a time, and not the next before the last had its time to answer.
+        let was_asked = |member: &Member| member.asked.is_some_and(|asked| now - asked < PAUSE);
+        if !is_known && self.members.iter().any(was_asked) {
             return None;
         }
         let asks = |(at, member): &(usize, &Member)| {
@@ -98,7 +126,8 @@ impl Leader {
         let oldest = |(_, member): &(usize, &Member)| member.asked;
         let asked = self.members.iter().enumerate().filter(asks);
         let (at, _) = asked.min_by_key(oldest)?;
-        self.members[at].asked = Some(now);
+        let member = &mut self.members[at];
+        (member.asked, member.times) = (Some(now), member.times.saturating_add(1));
         Some(at)
     }
 }
@@ -163,5 +192,23 @@ mod tests {
         assert_eq!(known.poll_question(NOW + PAUSE, |_| true), Some(1));
         known.handle_status(1, &status(11, 3, 10));
         assert_eq!(known.place(), Some(0));
+        // One that was left may lead no more, and others are to tell.
+        known.doubt(1);
+        assert_eq!(known.place(), Some(0));
+        known.doubt(0);
+        assert_eq!(known.place(), None);
+        assert_eq!(known.poll_question(NOW + 2 * PAUSE, |_| true), Some(0));
+    }
+
+    #[test]
+    fn b6_one_that_tells_nothing_is_asked_less_and_less() {
+        let mut known = Leader::new(1);
+        let asked: Vec<u64> = (0..200)
+            .filter(|second| {
+                let now = NOW + Duration::from_secs(*second);
+                known.poll_question(now, |_| true).is_some()
+            })
+            .collect();
+        assert_eq!(asked, [0, 1, 3, 7, 15, 31, 63, 127, 191]);
     }
 }

@@ -36,8 +36,9 @@ pub enum Balance {
     /// The first in the order of the configuration.
     Priority,
     /// The member that leads, which spares writes and reads the way over a follower; while it is not known, or
-    /// does not serve, always the same of the others. Who leads is asked of the members (`Status`), once
-    /// and after each election that an answer shows. Watches are spread as ever.
+    /// does not serve, always the same of the others. Who leads is asked of the members (`Status`) when the
+    /// client begins, after each election that an answer shows, and where the leader lets callers wait.
+    /// Watches are spread as ever.
     LeaderFirst,
 }
 
@@ -177,6 +178,8 @@ impl Endpoints {
 
     /// Somebody lost patience with it, which need not be its fault: others come first, once.
     pub(crate) fn leave(&mut self, at: EndpointIndex) {
+        // Another may lead by now, and this one need not know, nor say so.
+        self.leader.doubt(at.0);
         let count = self.list.len().max(1);
         for next in [&mut self.calls, &mut self.streams] {
             if *next == at.0 {
@@ -203,6 +206,18 @@ impl Endpoints {
         let health = &self.health;
         let serves = |at: usize| health.get(at).is_some_and(Health::is_healthy);
         self.leader.poll_question(now, serves).map(EndpointIndex)
+    }
+
+    /// A user may not have a stream there: the next one comes from another, which may know more of its roles.
+    pub(crate) fn leave_for_streams(&mut self, at: EndpointIndex) {
+        if self.streams == at.0 {
+            self.streams = (at.0 + 1) % self.list.len().max(1);
+        }
+    }
+
+    /// The store was set back, and terms with it.
+    pub(crate) fn handle_set_back(&mut self) {
+        self.leader = Leader::new(self.list.len());
     }
 
     /// It is behind what a watch saw, and others come first. False if that was told in the same moment.

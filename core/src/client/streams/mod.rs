@@ -248,11 +248,15 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&conn_id) else {
             return;
         };
-        let ask = match &stream.what {
-            What::Snapshot { .. } => Ask::Snapshot,
-            What::Observation { request, .. } => Ask::Observe(request),
-        };
-        conn.wire.start(WireStream(id.get()), &ask);
+        match &stream.what {
+            What::Snapshot { .. } => conn.wire.start(WireStream(id.get()), &Ask::Snapshot),
+            What::Observation { request, .. } => {
+                let mut request = request.clone();
+                self.config.namespace.enter_key(&mut request.name);
+                conn.wire
+                    .start(WireStream(id.get()), &Ask::Observe(&request));
+            }
+        }
         // It may come from a connection that was lost while its user did not read.
         conn.full_streams = usize::from(stream.full);
         stream.phase = Phase::On(conn_id);
@@ -370,7 +374,12 @@ impl Client {
         };
         match said {
             Streamed::Chunk(chunk) => stream.handle_chunk(chunk),
-            Streamed::Leader(leader) => {
+            Streamed::Leader(mut leader) => {
+                if let Err(foreign) = self.config.namespace.leave_observed(&mut leader) {
+                    let (cause, applied) = (Cause::BadAnswer(foreign), APPLIED);
+                    let end = StreamEnd::Failed(Error::Unavailable { cause, applied });
+                    return self.break_off(now, id, CloseReason::Canceled, end);
+                }
                 let endpoint = stream.conn().and_then(|conn| self.conns.get(&conn));
                 let Some(endpoint) = endpoint.map(|conn| conn.endpoint) else {
                     return;

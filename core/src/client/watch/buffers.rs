@@ -12,6 +12,9 @@ use crate::api::ResponseHeader;
 use crate::client::Client;
 use crate::client::output::Output;
 use crate::client::output::WatchEnd;
+use crate::error::Applied;
+use crate::error::Cause;
+use crate::error::Error;
 use crate::error::Limit;
 use crate::id::WatchId;
 use crate::time::Instant;
@@ -23,11 +26,18 @@ impl Client {
         now: Instant,
         watch: WatchId,
         header: ResponseHeader,
-        events: Vec<KvEvent>,
+        mut events: Vec<KvEvent>,
     ) {
+        let inside = self.config.namespace.leave_events(&mut events);
         let Some(watcher) = self.watches.table.get_mut(&watch) else {
             return;
         };
+        if let Err(foreign) = inside {
+            let (cause, applied) = (Cause::BadAnswer(foreign), Applied::No);
+            self.leave_watch_conn(now, watch);
+            let error = Error::Unavailable { cause, applied };
+            return self.end_watch(watch, WatchEnd::Failed(error));
+        }
         let before = watcher.queued_bytes();
         if let Some(event) = events.first() {
             self.evidence.handle_revision(event.kv.mod_revision);

@@ -209,7 +209,8 @@ impl Client {
     ///
     /// It is the barrier for a read from a copy that a watch keeps up to date: ask for the revision of the
     /// store ([`Range::with_count_only`](crate::Range::with_count_only)), and wait until this has come to it,
-    /// with [`Client::request_progress`] where the range is quiet.
+    /// with [`Client::request_progress`] where the range is quiet: more than once, as a member may be behind, and
+    /// before 3.4.25 and 3.5.8 a server's answer says no more than what was delivered.
     ///
     /// ```
     /// # use etcd_core::{Client, Config, Instant, Watch};
@@ -324,8 +325,10 @@ impl Client {
         let Some(conn) = self.conns.get_mut(&conn_id) else {
             return;
         };
+        let mut request = watcher.request();
+        self.config.namespace.enter_range(&mut request.range);
         conn.wire
-            .start(StreamId(watch.get()), &Ask::Watch(&watcher.request()));
+            .start(StreamId(watch.get()), &Ask::Watch(&request));
         watcher.phase = Phase::Creating(conn_id);
         watcher.rests = false;
         self.notices.note(|| What::WatchAsked {

@@ -131,7 +131,9 @@ impl Client {
             .filter_map(|stream| self.watches.table.get(&watch_of(stream)));
         let live = watchers.find(|watcher| watcher.phase == Phase::Live(id))?;
         let filters = [WatchFilter::NoPut, WatchFilter::NoDelete];
-        let watch = Watch::new(live.request().range).with_progress_notify(false);
+        let mut range = live.request().range;
+        self.config.namespace.enter_range(&mut range);
+        let watch = Watch::new(range).with_progress_notify(false);
         Some(filters.into_iter().fold(watch, Watch::with_filter))
     }
 }

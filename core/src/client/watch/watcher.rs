@@ -210,6 +210,7 @@ impl Watcher {
         self.seen = self.seen.max(revision);
         let events = self.learn(events);
         if events.is_empty() {
+            self.certify();
             return 0;
         }
         let batch = WatchBatch {
@@ -386,6 +387,7 @@ impl Watcher {
     pub(super) fn handle_progress_of_all(&mut self, revision: i64, trusted: bool) {
         if trusted {
             self.position.handle_progress(revision);
+            self.certify();
         } else {
             // It is there, and cannot say more.
             self.behind = None;
@@ -489,6 +491,7 @@ impl Watcher {
             Some(event) => {
                 self.queued_bytes -= held(event);
                 self.hand_over(event);
+                self.certify();
             }
             None => self.told = false,
         }
@@ -500,17 +503,21 @@ impl Watcher {
             WatchEvent::Batch(batch) => batch.revision,
             WatchEvent::Progress { revision } | WatchEvent::ResyncEnd { revision } => *revision,
             // From here on, where it was to begin now.
-            WatchEvent::Created { revision } if self.request.start_revision <= 0 => *revision,
+            WatchEvent::Created { revision } if self.request.start_revision == 0 => *revision,
             _ => 0,
         };
         self.handed = self.handed.max(up_to);
     }
 
     /// The highest revision of which it is known that all up to it was handed to its user (rule W-28).
-    pub(super) fn certified(&self) -> i64 {
-        match self.queue.is_empty() && self.merged.is_none() {
-            true => self.handed.max(self.position.certified()),
-            false => self.handed,
+    pub(super) const fn certified(&self) -> i64 {
+        self.handed
+    }
+
+    /// Where nothing is held, all that came was handed over, though nothing may have been told.
+    fn certify(&mut self) {
+        if self.queue.is_empty() && self.merged.is_none() {
+            self.handed = self.handed.max(self.position.certified());
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use etcd_core::{Config, Credentials};
+use etcd_core::{Config, Credentials, Namespace};
 use etcd_tests::shim::decode::{Asked, Decode};
 use etcd_tls::TlsConfig;
 
@@ -43,9 +43,6 @@ pub(crate) enum Runtime {
     /// The one on smol.
     Smol,
 }
-
-/// Options of the protocol that the library has nothing for yet.
-const LATER: [&str; 1] = ["--namespace"];
 
 /// What was said of TLS.
 #[derive(Default)]
@@ -182,6 +179,10 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
             "--key" => tls.key = Some(args.text(&arg)?.into()),
             "--server-name" => tls.server_name = Some(args.text(&arg)?),
             "--insecure-skip-verify" => tls.takes_any = true,
+            "--namespace" => {
+                let namespace = Namespace::new(args.text(&arg)?);
+                configure(&mut |config| config.namespace = namespace.clone());
+            }
             "--api-prefix" => {
                 let prefix = args.value::<etcd_core::gateway::ApiPrefix>(&arg)?;
                 configure(&mut |config| config.api_prefix = prefix.clone());
@@ -216,7 +217,6 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
                 let bytes = args.value(&arg)?;
                 configure(&mut |config| config.limits.watch_buffer_bytes = bytes);
             }
-            later if LATER.contains(&later) => return Err(format!("{later} is not supported yet")),
             _ => return Err(format!("no option {arg:?}")),
         }
     }
