@@ -212,3 +212,26 @@ fn l7_a_kept_lease_counts_from_the_attempt_that_made_it() {
         "#,
     );
 }
+
+/// The same where that attempt was answered, and its answer promised nothing (seed 623327).
+#[test]
+fn l7_g25_a_kept_lease_counts_from_an_attempt_whose_answer_promised_nothing() {
+    check(
+        r#"
+        > client a
+        > lease 10
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/lease/grant {"ID":"4367966227536309105","TTL":"10"}
+        > wait 3s
+        > answer 1 503 {"code":14,"message":"etcdserver: request timed out"}
+        > wait 100ms
+        at 3.01642852s
+        send 1: POST /v3/lease/grant {"ID":"4367966227536309105","TTL":"10"}
+        > answer 1 400 {"code":9,"message":"etcdserver: lease already exists"}
+        send 1: POST /v3/lease/timetolive {"ID":"4367966227536309105"}
+        > answer 1 200 {"ID":"1","TTL":"7","grantedTTL":"10"}
+        lease 1: active for 10 s, until 9.99s
+        "#,
+    );
+}

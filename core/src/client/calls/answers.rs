@@ -287,6 +287,7 @@ impl Client {
         }
         if call.class.applied_with(rpc, status) == Applied::Maybe {
             call.maybe_applied = true;
+            call.in_doubt_since.get_or_insert(call.sent_at);
         }
         call.last_cause = None;
         call.last_refusal = Some(status.clone());
