@@ -104,6 +104,31 @@ fn progress_of_an_old_server_moves_nothing() {
     );
 }
 
+/// Found by `cutting_received_bytes_changes_nothing`: of a watch from revision 1 nothing is certain then.
+#[test]
+fn an_old_servers_answer_before_any_change_is_progress_up_to_nothing() {
+    check(
+        r#"
+        > client a b
+        > watch k from=1
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"start_revision":"1","watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > ask 1
+        connect 2 to a
+        > open 2
+        send 2: GET /version
+        > answer 2 200 {"etcdserver":"3.4.23","etcdcluster":"3.4.0"}
+        send 1: {"progress_request":{}}
+        > progress 1 id=-1 rev=20
+        watch 1: progress 0
+        "#,
+    );
+}
+
 #[test]
 fn a_server_that_does_not_tell_its_version_is_not_believed() {
     check(

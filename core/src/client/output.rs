@@ -117,7 +117,7 @@ pub enum WatchEvent {
     Batch(WatchBatch),
     /// Every matching change up to this revision has been delivered (rules W-5, G16).
     Progress {
-        /// That revision; it never falls.
+        /// That revision; it never falls. 0 in answer to a question before anything is certain.
         revision: i64,
     },
     /// The connection was lost, or left to others that the watch held up, and the watch goes on over
