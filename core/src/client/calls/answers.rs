@@ -3,6 +3,7 @@
 //! Why no answer came is in `losses`, what an answer to a further attempt means in `repeats`.
 
 use super::table::Owner;
+use super::table::Pending;
 use super::table::State;
 use crate::api::Response;
 use crate::buf::Sent;
@@ -121,7 +122,7 @@ impl Client {
         };
         let result = result.and_then(lease_is_there).map_err(|status| {
             let applied = match call.class.applied_with(call.request.rpc, &status) {
-                _ if call.maybe_applied => Applied::Maybe,
+                _ if call.is_in_doubt() => Applied::Maybe,
                 _ if status.needs_new_token() => Applied::No,
                 applied => applied,
             };
@@ -286,8 +287,7 @@ impl Client {
             return false;
         }
         if call.class.applied_with(rpc, status) == Applied::Maybe {
-            call.maybe_applied = true;
-            call.in_doubt_since.get_or_insert(call.sent_at);
+            call.doubt();
         }
         call.last_cause = None;
         call.last_refusal = Some(status.clone());
@@ -301,7 +301,7 @@ impl Client {
             .calls
             .table
             .get(&id)
-            .is_some_and(|call| call.maybe_applied);
+            .is_some_and(Pending::is_in_doubt);
         let error = match error {
             Error::Auth { status, .. } | Error::Etcd { status, .. } if maybe => {
                 self.auth.error(status, Applied::Maybe)

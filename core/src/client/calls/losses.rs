@@ -79,8 +79,7 @@ impl Client {
                 _ => conn.wire.sent(stream),
             };
             if call.class.applied_without_answer(sent) == Applied::Maybe {
-                call.maybe_applied = true;
-                call.in_doubt_since.get_or_insert(call.sent_at);
+                call.doubt();
             }
             #[cfg(feature = "planted")]
             if self.plant_lost_call(id, sent) {
@@ -92,7 +91,7 @@ impl Client {
             let Some(call) = self.calls.table.get_mut(&id) else {
                 continue;
             };
-            let applied = if call.maybe_applied {
+            let applied = if call.is_in_doubt() {
                 Applied::Maybe
             } else {
                 Applied::No
@@ -110,13 +109,12 @@ impl Client {
                 }
                 reason => Cause::ConnectionLost(reason.clone()),
             };
-            let is_probe = matches!(call.owner, Owner::Probe(_) | Owner::Leader);
             let is_kept = matches!(call.owner, Owner::Lease(_));
             let may_go_on = is_kept || call.attempts < self.config.max_attempts;
             #[cfg(feature = "planted")]
             let may_go_on = may_go_on
                 && !(is_kept && self.config.planted == Some(crate::planted::Planted::LeaseGivenUp));
-            if call.class.may_repeat(sent) && may_go_on && !is_probe {
+            if call.class.may_repeat(sent) && may_go_on && !call.owner.is_question() {
                 call.last_cause = Some(cause);
                 call.last_refusal = None;
                 self.again_after_loss(now, id, why);
@@ -129,12 +127,12 @@ impl Client {
 
     /// Ends what waits to see whether an endpoint serves, as it does not, and who leads.
     fn probe_failed(&mut self, conn: &Conn, reason: &CloseReason) {
-        let is_probe = |id: &&CallId| {
+        let is_question = |id: &&CallId| {
             let call = self.calls.table.get(id);
-            call.is_some_and(|call| matches!(call.owner, Owner::Probe(_) | Owner::Leader))
+            call.is_some_and(|call| call.owner.is_question())
         };
         let queue = self.calls.queues.get(&conn.lane);
-        let all = queue.into_iter().flatten().filter(is_probe).copied();
+        let all = queue.into_iter().flatten().filter(is_question).copied();
         for id in all.collect::<Vec<_>>() {
             let (cause, applied) = (Cause::ConnectionLost(reason.clone()), Applied::No);
             self.finish_call(id, Err(Error::Unavailable { cause, applied }));

@@ -213,45 +213,39 @@ impl Client {
 
     /// Asks a server for its version on behalf of a watch connection to it.
     pub(super) fn call_version_of(&mut self, now: Instant, conn: ConnId, at: EndpointIndex) {
-        let id = self.next_call_id();
-        let request = Encoded::new(&VersionRequest::new());
         let deadline = now + self.config.read_timeout;
-        let pending = Pending {
-            owner: Owner::VersionOf(conn),
-            ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
-        };
-        self.add_call(id, pending);
+        self.ask(deadline, Owner::VersionOf(conn), at, &VersionRequest::new());
     }
 
     /// Asks an endpoint that failed whether it serves again, if one is due (rule B-4). It is asked for
     /// a read that all members have to agree on; that the user may not read it is an answer, too.
     pub(super) fn probe(&mut self, now: Instant) {
+        let deadline = now + self.config.attempt_timeout;
         while let Some(at) = self.endpoints.poll_probe(now) {
             self.notices
                 .look_at(&self.endpoints, at, || EndpointReason::Due);
-            let id = self.next_call_id();
-            let request = Encoded::new(&Range::key("health").with_limit(1).with_keys_only());
-            let deadline = now + self.config.attempt_timeout;
-            let pending = Pending {
-                owner: Owner::Probe(at),
-                ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
-            };
-            self.add_call(id, pending);
+            let health = Range::key("health").with_limit(1).with_keys_only();
+            self.ask(deadline, Owner::Probe(at), at, &health);
         }
     }
 
     /// Asks a member who leads, where that decides where calls go (rule B-6).
     pub(super) fn ask_for_leader(&mut self, now: Instant) {
+        let deadline = now + self.config.attempt_timeout;
         while let Some(at) = self.endpoints.poll_leader_question(now) {
-            let id = self.next_call_id();
-            let request = Encoded::new(&StatusRequest::new());
-            let deadline = now + self.config.attempt_timeout;
-            let pending = Pending {
-                owner: Owner::Leader,
-                ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
-            };
-            self.add_call(id, pending);
+            self.ask(deadline, Owner::Leader, at, &StatusRequest::new());
         }
+    }
+
+    /// Asks one endpoint something that the client itself wants to know.
+    fn ask<C: Call>(&mut self, deadline: Instant, owner: Owner, at: EndpointIndex, question: &C) {
+        let id = self.next_call_id();
+        let request = Encoded::new(question);
+        let pending = Pending {
+            owner,
+            ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
+        };
+        self.add_call(id, pending);
     }
 
     /// Puts the client's own call for a token in line; where others wait for it, before all of them.
@@ -349,7 +343,7 @@ impl Client {
         #[cfg(feature = "planted")]
         let sent = self.plant_sent(sent);
         match call.class.applied_without_answer(sent) {
-            Applied::No if call.maybe_applied => Applied::Maybe,
+            Applied::No if call.is_in_doubt() => Applied::Maybe,
             applied => applied,
         }
     }

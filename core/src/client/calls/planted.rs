@@ -38,8 +38,8 @@ impl Client {
             return false;
         };
         match self.config.planted {
-            Some(Planted::PartIsDoubt) => call.maybe_applied |= sent == Sent::Part,
-            Some(Planted::LostIsNo) => call.maybe_applied = false,
+            Some(Planted::PartIsDoubt) if sent == Sent::Part => call.doubt(),
+            Some(Planted::LostIsNo) => call.in_doubt_since = None,
             Some(Planted::RepeatLost) => call.class = Class::Repeatable,
             Some(Planted::OutcomeLost) if call.owner == Owner::User && sent == Sent::All => {
                 if let Some(call) = self.calls.table.remove(&id) {

@@ -28,7 +28,7 @@ impl Client {
             .calls
             .table
             .get_mut(&id)
-            .filter(|call| call.maybe_applied)
+            .filter(|call| call.is_in_doubt())
         else {
             return Some(result);
         };

@@ -67,10 +67,8 @@ pub(in crate::client) struct Pending {
     pub(super) known: i64,
     /// No earlier than this the last attempt was sent.
     pub(super) sent_at: Instant,
-    /// The same for the first one that may have had an effect without telling.
+    /// The same for the first one that may have had an effect without telling, if one may.
     pub(super) in_doubt_since: Option<Instant>,
-    /// An earlier attempt may have had an effect.
-    pub(super) maybe_applied: bool,
     /// What ended the last attempt, if that had no answer.
     pub(super) last_cause: Option<Cause>,
     /// What ended it otherwise: a refusal for a reason that passes.
@@ -117,17 +115,29 @@ impl Owner {
     pub(super) const fn is_kept(self) -> bool {
         matches!(self, Self::Lease(_) | Self::Resync(_) | Self::Leader)
     }
+
+    /// Whether the client asks for itself, and once, what an endpoint has to say.
+    pub(super) const fn is_question(self) -> bool {
+        matches!(self, Self::Probe(_) | Self::Leader)
+    }
 }
 
 impl Pending {
     /// Whether another attempt is left to it. What the client asks for itself has waits of its own
     /// (guarantee G39), or is asked once.
     pub(super) const fn may_try_again(&self, max_attempts: u32) -> bool {
-        let is_own = matches!(
-            self.owner,
-            Owner::Probe(_) | Owner::Leader | Owner::Login(_)
-        );
+        let is_own = self.owner.is_question() || matches!(self.owner, Owner::Login(_));
         !is_own && self.attempts < max_attempts
+    }
+
+    /// Whether an earlier attempt may have had an effect.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        self.in_doubt_since.is_some()
+    }
+
+    /// The last attempt may have had an effect, too.
+    pub(super) fn doubt(&mut self) {
+        self.in_doubt_since.get_or_insert(self.sent_at);
     }
 
     pub(super) fn new(request: Encoded, class: Class, lane: Lane, deadline: Instant) -> Self {
@@ -147,7 +157,6 @@ impl Pending {
             known: 0,
             sent_at: Instant::ZERO,
             in_doubt_since: None,
-            maybe_applied: false,
             last_cause: None,
             last_refusal: None,
             refreshes: Refreshes::default(),
