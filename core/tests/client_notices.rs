@@ -169,6 +169,69 @@ fn g47_an_endpoint_tells_its_ups_and_downs() {
     );
 }
 
+/// Rule B-2: it answers, and is of no use but where nothing else is left.
+#[test]
+fn b2_a_learner_is_told_from_a_member_that_fails() {
+    check(
+        r#"
+        > client a b notices=info balance=priority
+        > put k v
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 1 400 {"code":9,"message":"etcdserver: rpc not supported for learner"}
+        close 1
+        connect 2 to b
+        warn: http://a:2379: healthy before, a learner now, as it failed: etcdserver: rpc not supported for learner (FailedPrecondition); asked again in 10 s
+        > open 2
+        send 2: POST /v3/kv/put {"key":"k","value":"v"}
+        > answer 2 200 {}
+        call 1: Put
+        > status at=a
+        connect 3 to a
+        > open 3
+        send 3: POST /v3/maintenance/status {}
+        // That it answers this says nothing.
+        > answer 3 200 {"version":"3.5.16","isLearner":true}
+        call 2: Status
+        > until 1s
+        > get k
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {}
+        call 3: Range
+        > until 11s
+        > get k
+        send 2: POST /v3/kv/range {"key":"k"}
+        send 3: POST /v3/kv/range {"key":"health","keys_only":true,"limit":"1"}
+        // It was promoted.
+        > answer 3 200 {}
+        info: http://a:2379: being asked before, healthy now, as it answered
+        "#,
+    );
+}
+
+/// Rules B-2 and B-7.
+#[test]
+fn b2_a_member_of_another_cluster_is_told_as_one() {
+    check(
+        r#"
+        > client a b notices=info balance=priority
+        > get k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"cluster_id":"5","revision":"9"}}
+        call 1: Range
+        > get k
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {"header":{"cluster_id":"6","revision":"9"}}
+        close 1
+        connect 2 to b
+        warn: http://a:2379: healthy before, of another cluster now, as it failed: server is of cluster 6, the first one was of 5; asked again in 10 s
+        "#,
+    );
+}
+
 #[test]
 fn g47_a_call_tells_why_it_went_there() {
     check(

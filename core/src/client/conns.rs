@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::Client;
 use super::endpoint::Endpoint;
+use super::endpoint::Flaw;
 use super::notice::EndpointReason;
 use super::notice::Reason;
 use super::notice::Use;
@@ -236,11 +237,12 @@ impl Client {
         now: Instant,
         at: EndpointIndex,
         begun: Instant,
-        why: impl FnOnce() -> Reason,
+        why: Reason,
     ) -> bool {
-        let is_news = self.endpoints.handle_failure(now, at, begun);
+        let flaw = Flaw::of(&why);
+        let is_news = self.endpoints.handle_failure(now, at, begun, flaw);
         self.stats.endpoint_failures += u64::from(is_news);
-        let why = || EndpointReason::Failed(why());
+        let why = || EndpointReason::Failed(why);
         self.notices.look_at(&self.endpoints, at, why);
         is_news
     }
@@ -262,7 +264,7 @@ impl Client {
             self.endpoints.leave_for_streams(conn.endpoint);
             true
         } else {
-            let why = || Reason::of_close(reason, conn.is_open());
+            let why = Reason::of_close(reason, conn.is_open());
             self.endpoint_failed(now, conn.endpoint, conn.last_alive, why)
         };
         // Of connections that were lost together one counts, where there is another endpoint.

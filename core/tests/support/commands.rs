@@ -33,6 +33,7 @@ use etcd_core::Overflow;
 use etcd_core::Put;
 use etcd_core::Range;
 use etcd_core::Readyz;
+use etcd_core::StatusRequest;
 use etcd_core::Txn;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
@@ -135,6 +136,7 @@ impl World {
             "defragment" => self.call(Defragment::new(), &words),
             "hashkv" => self.call(HashKv::new(0), &words),
             "members" => self.call(MemberList::new(), &words),
+            "status" => self.call(StatusRequest::new(), &words),
             "readyz" => self.call(Readyz::new(), &words),
             "version" => self.call(VersionRequest::new(), &words),
             "login" => self.call(Authenticate::new(words.at(0), words.at(1)), &words),

@@ -8,6 +8,7 @@ use super::table::State;
 use crate::api::Response;
 use crate::buf::Sent;
 use crate::client::Client;
+use crate::client::endpoint::Flaw;
 use crate::client::notice::EndpointReason;
 use crate::client::notice::Reason;
 use crate::client::retry;
@@ -67,19 +68,25 @@ impl Client {
                 _ if asking => conn.server = ServerVersion::told(None),
                 _ => {}
             }
-            let passing = result.as_ref().err().and_then(retry::passing);
-            match passing {
-                Some(passing) if passing.is_members => {
-                    let begun = conn.last_used;
-                    let is_news = self.endpoints.handle_failure(now, conn.endpoint, begun);
-                    self.stats.endpoint_failures += u64::from(is_news);
-                }
-                _ if !asking => self.endpoints.handle_answer(conn.endpoint),
-                _ => {}
-            }
-            let why = || EndpointReason::of(&result);
             let at = conn.endpoint;
-            self.notices.look_at(&self.endpoints, at, why);
+            match EndpointReason::of(&result) {
+                EndpointReason::Failed(why) => {
+                    let begun = conn.last_used;
+                    let flaw = Flaw::of(&why);
+                    let is_news = self.endpoints.handle_failure(now, at, begun, flaw);
+                    self.stats.endpoint_failures += u64::from(is_news);
+                    let why = || EndpointReason::Failed(why);
+                    self.notices.look_at(&self.endpoints, at, why);
+                }
+                why => {
+                    let is_learners =
+                        matches!(&result, Ok(Response::Status(status)) if status.is_learner);
+                    if !asking && !is_learners {
+                        self.endpoints.handle_answer(at);
+                    }
+                    self.notices.look_at(&self.endpoints, at, || why);
+                }
+            }
             self.gates.entry(conn.lane).or_default().handle_success();
             of_use = match conn.lane {
                 Lane::Calls => self.endpoints.is_wanted(conn.endpoint),
@@ -219,7 +226,7 @@ impl Client {
             }
         }
         if let Some(cause) = &cause {
-            self.endpoint_failed(now, at, now, || Reason::of_cause(cause));
+            self.endpoint_failed(now, at, now, Reason::of_cause(cause));
         }
         cause
     }

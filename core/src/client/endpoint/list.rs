@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use super::Endpoint;
+use super::health::Flaw;
 use super::health::Health;
 use super::leader::Leader;
 use crate::api::ResponseHeader;
@@ -167,9 +168,10 @@ impl Endpoints {
         now: Instant,
         at: EndpointIndex,
         begun: Instant,
+        flaw: Flaw,
     ) -> bool {
         let health = self.health.get_mut(at.0);
-        let is_news = health.is_some_and(|health| health.handle_failure(now, begun));
+        let is_news = health.is_some_and(|health| health.handle_failure(now, begun, flaw));
         if is_news {
             self.leave(at);
         }
@@ -360,7 +362,7 @@ mod tests {
         for balance in [Balance::RoundRobin, Balance::Sticky, Balance::Priority] {
             let mut endpoints = three(balance);
             let first = endpoints.for_call();
-            assert!(endpoints.handle_failure(NOW, first, NOW));
+            assert!(endpoints.handle_failure(NOW, first, NOW, Flaw::Failed));
             let places = next(&mut endpoints, 4);
             assert!(!places.contains(&first.0), "{balance:?}: {places:?}");
         }
@@ -372,11 +374,11 @@ mod tests {
         let second = core::time::Duration::from_secs(1);
         for (seconds, at) in [(0, 2), (1, 0), (2, 1)] {
             let now = NOW + second * seconds;
-            assert!(endpoints.handle_failure(now, EndpointIndex(at), now));
+            assert!(endpoints.handle_failure(now, EndpointIndex(at), now, Flaw::Failed));
         }
         assert_eq!(endpoints.for_call(), EndpointIndex(2));
         let now = NOW + second * 3;
-        assert!(endpoints.handle_failure(now, EndpointIndex(2), now));
+        assert!(endpoints.handle_failure(now, EndpointIndex(2), now, Flaw::Failed));
         assert_eq!(endpoints.for_call(), EndpointIndex(0));
         assert_eq!(endpoints.poll_probe(now + second * 60), None);
         endpoints.handle_answer(EndpointIndex(1));
@@ -401,10 +403,10 @@ mod tests {
         let mut endpoints = three(Balance::Sticky);
         let first = endpoints.for_call();
         let later = NOW + core::time::Duration::from_secs(1);
-        assert!(endpoints.handle_failure(later, first, NOW));
+        assert!(endpoints.handle_failure(later, first, NOW, Flaw::Failed));
         let second = endpoints.for_call();
         assert_ne!(first, second);
-        assert!(!endpoints.handle_failure(later, first, NOW));
+        assert!(!endpoints.handle_failure(later, first, NOW, Flaw::Failed));
         assert_eq!(endpoints.for_call(), second);
     }
 }

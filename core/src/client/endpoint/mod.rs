@@ -10,6 +10,7 @@ use core::fmt;
 use core::str::FromStr;
 
 pub use self::list::Balance;
+pub(crate) use self::health::Flaw;
 pub(crate) use self::list::Endpoints;
 
 use crate::error::ConfigError;

@@ -103,6 +103,17 @@ pub enum EndpointState {
     },
     /// It is being asked whether it serves again.
     Probing,
+    /// It is a learner, which answers serializable reads and its status alone, and others come first.
+    Learner {
+        /// Then it is asked whether it was promoted.
+        until: Instant,
+    },
+    /// It is of another cluster than the first answer came from: others come first, and nothing of it is
+    /// delivered (guarantee G8).
+    Foreign {
+        /// Then it is asked whether it still is.
+        until: Instant,
+    },
 }
 
 /// Why what is known of an endpoint has changed.

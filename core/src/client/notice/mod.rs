@@ -416,7 +416,9 @@ impl Notice {
     pub const fn level(&self) -> Level {
         match &self.what {
             What::EndpointChanged { to, .. } => match to {
-                EndpointState::Suspect { .. } => Level::Warn,
+                EndpointState::Suspect { .. }
+                | EndpointState::Learner { .. }
+                | EndpointState::Foreign { .. } => Level::Warn,
                 EndpointState::Healthy => Level::Info,
                 EndpointState::Probing => Level::Debug,
             },

@@ -50,7 +50,9 @@ impl fmt::Display for Notice {
             } => {
                 write!(f, "{endpoint}: {from} before, {to} now, as {why}")?;
                 match to {
-                    EndpointState::Suspect { until } => {
+                    EndpointState::Suspect { until }
+                    | EndpointState::Learner { until }
+                    | EndpointState::Foreign { until } => {
                         write!(f, "; asked again {}", after(*until))
                     }
                     _ => Ok(()),
@@ -329,6 +331,8 @@ impl fmt::Display for EndpointState {
         f.write_str(match self {
             Self::Healthy => "healthy",
             Self::Suspect { .. } => "suspect",
+            Self::Learner { .. } => "a learner",
+            Self::Foreign { .. } => "of another cluster",
             Self::Probing => "being asked",
         })
     }
