@@ -32,7 +32,7 @@ fn progress_of_a_watch_moves_where_it_goes_on() {
     );
 }
 
-/// Rule W-27, but that it is asked for again where nothing comes, which is left to the user.
+/// Rule W-27.
 #[test]
 fn progress_is_asked_for_once_the_servers_version_is_known() {
     check(
@@ -68,6 +68,73 @@ fn progress_is_asked_for_once_the_servers_version_is_known() {
         send 3: POST /v3/watch (open, with a leader)
         send 3: {"create_request":{"key":"k","progress_notify":true,"start_revision":"22","watch_id":"1"}}
         send 3: {"create_request":{"key":"j","progress_notify":true,"start_revision":"22","watch_id":"2"}}
+        "#,
+    );
+}
+
+#[test]
+fn w27_a_server_that_tells_no_progress_is_asked_again_later_each_time() {
+    check(
+        r#"
+        > client a
+        > watch k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        // Whoever left does not want to know.
+        > ask 1
+        connect 2 to a
+        > open 2
+        send 2: GET /version
+        > answer 2 200 {"etcdserver":"3.5.16","etcdcluster":"3.5.0"}
+        send 1: {"progress_request":{}}
+        > until 8s
+        at 1s
+        send 1: {"progress_request":{}}
+        at 3s
+        send 1: {"progress_request":{}}
+        at 7s
+        send 1: {"progress_request":{}}
+        // Some other watch of the connection catches up; then all is told.
+        > progress 1 id=-1 rev=20
+        watch 1: progress 20
+        > until 120s
+        > ask 1
+        send 1: {"progress_request":{}}
+        > watch j
+        send 1: {"create_request":{"key":"j","progress_notify":true,"watch_id":"2"}}
+        > created 1 id=2 rev=20
+        watch 2: created at 20
+        > unwatch 1
+        send 1: {"cancel_request":{"watch_id":"1"}}
+        watch 1: end: canceled by the caller
+        > until 200s
+        // One that is lost is not asked; another one is.
+        > ask 2
+        send 1: {"progress_request":{}}
+        > eof 1
+        close 1
+        connect 3 to a
+        > open 3
+        send 3: POST /v3/watch (open, with a leader)
+        send 3: {"create_request":{"key":"j","progress_notify":true,"start_revision":"21","watch_id":"1"}}
+        > created 3 id=1 rev=30
+        watch 2: resumed from 21 at a
+        close 2
+        connect 4 to a
+        > open 4
+        send 4: GET /version
+        > answer 4 200 {"etcdserver":"3.5.16","etcdcluster":"3.5.0"}
+        send 3: {"progress_request":{}}
+        > until 202s
+        at 201s
+        send 3: {"progress_request":{}}
+        > progress 3 id=-1 rev=30
+        watch 2: progress 30
+        > until 300s
         "#,
     );
 }

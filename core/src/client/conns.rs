@@ -187,6 +187,9 @@ impl Client {
         if let Some(deadline) = conn.silence_deadline {
             self.timers.disarm(deadline, Timer::Silence(id));
         }
+        if let Some((at, _)) = conn.owed_progress {
+            self.timers.disarm(at, Timer::Progress(id));
+        }
         if let Some(deadline) = conn.slow_deadline {
             self.timers.disarm(deadline, Timer::SlowWatches(id));
         }

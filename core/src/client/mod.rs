@@ -261,7 +261,7 @@ impl Client {
     /// ```
     pub fn handle_connected(&mut self, now: Instant, conn: ConnId) {
         if self.conns.contains_key(&conn) {
-            self.wake_leases(now);
+            self.wake(now);
             self.conn_opened(now, conn);
             self.settle(now);
         }
@@ -285,7 +285,7 @@ impl Client {
     /// ```
     pub fn handle_connect_failed(&mut self, now: Instant, conn: ConnId, error: NetError) {
         if self.conns.contains_key(&conn) {
-            self.wake_leases(now);
+            self.wake(now);
             self.connect_failed(now, conn, error);
             self.settle(now);
         }
@@ -308,7 +308,7 @@ impl Client {
             return;
         }
         // Before what has come is looked at (rule L-12).
-        self.wake_leases(now);
+        self.wake(now);
         let Some(open) = self.conns.get_mut(&conn) else {
             return;
         };
@@ -317,7 +317,6 @@ impl Client {
         open.was_heard |= !bytes.is_empty();
         let was_probed = core::mem::take(&mut open.is_probed);
         open.wire.handle_received(bytes);
-        self.now = self.now.max(now);
         if was_probed {
             self.probe_answered(now, conn);
         }
@@ -341,7 +340,7 @@ impl Client {
         if !self.is_open(conn) {
             return;
         }
-        self.wake_leases(now);
+        self.wake(now);
         if let Some(open) = self.conns.get_mut(&conn) {
             open.wire.handle_eof();
         }
@@ -392,7 +391,7 @@ impl Client {
         if !is_open {
             return self.handle_connect_failed(now, conn, error);
         }
-        self.wake_leases(now);
+        self.wake(now);
         self.conn_lost(now, conn, CloseReason::Net(error));
         self.settle(now);
     }
@@ -413,8 +412,7 @@ impl Client {
     /// # Ok::<(), etcd_core::ConfigError>(())
     /// ```
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.wake_leases(now);
-        self.now = self.now.max(now);
+        self.wake(now);
         while let Some(timer) = self.timers.fire(now) {
             self.stats.wake_ups += 1;
             self.notices.note(|| What::Woke(Wake::of(timer)));
@@ -427,6 +425,7 @@ impl Client {
                 Timer::Created(conn) => self.created_timed_out(now, conn),
                 Timer::Login => self.login_is_due(),
                 Timer::Silence(conn) => self.silence_is_due(now, conn),
+                Timer::Progress(conn) => self.progress_is_owed(now, conn),
                 Timer::SlowWatches(conn) => self.slow_watches_are_due(conn),
                 Timer::WatchesBack => self.watches_are_back(),
                 Timer::Lag => self.look_for_lags(now),
@@ -517,6 +516,12 @@ impl Client {
 
     fn is_open(&self, conn: ConnId) -> bool {
         self.conns.get(&conn).is_some_and(Conn::is_open)
+    }
+
+    /// Before anything that an input does.
+    fn wake(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.wake_leases(now);
     }
 
     /// Does what the last input made possible: hands out connections, opens new ones.

@@ -31,6 +31,8 @@ pub(crate) enum Timer {
     Login,
     /// A watch connection was silent for long, or did not answer whether it is there.
     Silence(ConnId),
+    /// A server that was asked for progress did not tell any.
+    Progress(ConnId),
     /// Watches that are not read make way for their neighbours on a connection.
     SlowWatches(ConnId),
     /// Watches that made way go on.

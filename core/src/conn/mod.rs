@@ -8,6 +8,8 @@
 //!      └──────── refused, timed out ──────────►
 //! ```
 
+use core::time::Duration;
+
 use crate::error::CloseReason;
 use crate::error::Feature;
 use crate::error::Version;
@@ -86,6 +88,8 @@ pub(crate) struct Conn {
     pub(crate) was_full: bool,
     /// When its silence is looked at.
     pub(crate) silence_deadline: Option<Instant>,
+    /// When its server is asked again for progress that it did not tell, and how long after it was last asked.
+    pub(crate) owed_progress: Option<(Instant, Duration)>,
     /// Its one watch has it for itself (guarantee G18).
     pub(crate) is_alone: bool,
     /// When full watches on it make way for their neighbours; set while they hold some up.
@@ -160,6 +164,7 @@ impl Conn {
             is_probed: false,
             was_full: false,
             silence_deadline: None,
+            owed_progress: None,
             is_alone: false,
             slow_deadline: None,
             created_deadline: None,

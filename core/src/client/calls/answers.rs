@@ -304,11 +304,7 @@ impl Client {
 
     /// Ends a call that was not under way.
     pub(in crate::client) fn fail_call(&mut self, id: CallId, error: Error) {
-        let maybe = self
-            .calls
-            .table
-            .get(&id)
-            .is_some_and(Pending::is_in_doubt);
+        let maybe = self.calls.table.get(&id).is_some_and(Pending::is_in_doubt);
         let error = match error {
             Error::Auth { status, .. } | Error::Etcd { status, .. } if maybe => {
                 self.auth.error(status, Applied::Maybe)

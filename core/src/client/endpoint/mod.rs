@@ -9,8 +9,8 @@ mod list;
 use core::fmt;
 use core::str::FromStr;
 
-pub use self::list::Balance;
 pub(crate) use self::health::Flaw;
+pub use self::list::Balance;
 pub(crate) use self::list::Endpoints;
 
 use crate::error::ConfigError;

@@ -65,6 +65,7 @@ impl Notice {
                 Wake::ConnDeadline(conn)
                 | Wake::WatchConfirmed(conn)
                 | Wake::WatchSilence(conn)
+                | Wake::WatchProgress(conn)
                 | Wake::SlowWatches(conn),
             ) => Some(*conn),
             _ => None,

@@ -206,6 +206,8 @@ pub enum Wake {
     Login,
     /// A watch connection was silent for long (guarantee G20).
     WatchSilence(ConnId),
+    /// A server that was asked for progress on a watch connection has not told any.
+    WatchProgress(ConnId),
     /// Watches on this connection that are not read make way for the others (guarantee G18).
     SlowWatches(ConnId),
     /// Watches that made way, or waited for room, go on.

@@ -373,6 +373,7 @@ impl fmt::Display for Wake {
             Self::WatchConfirmed(conn) => write!(f, "a watch on {conn:?} has to be confirmed"),
             Self::Login => f.write_str("the next login"),
             Self::WatchSilence(conn) => write!(f, "the silence on {conn:?}"),
+            Self::WatchProgress(conn) => write!(f, "the progress asked for on {conn:?}"),
             Self::SlowWatches(conn) => write!(f, "watches that are not read hold up {conn:?}"),
             Self::WatchesBack => f.write_str("watches that made way go on"),
             Self::WatchLag => f.write_str("watches that may lag"),

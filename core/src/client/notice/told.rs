@@ -160,6 +160,7 @@ impl Wake {
             Timer::Created(conn) => Self::WatchConfirmed(conn),
             Timer::Login => Self::Login,
             Timer::Silence(conn) => Self::WatchSilence(conn),
+            Timer::Progress(conn) => Self::WatchProgress(conn),
             Timer::SlowWatches(conn) => Self::SlowWatches(conn),
             Timer::WatchesBack => Self::WatchesBack,
             Timer::Resync(watch) => Self::WatchPage(watch),
