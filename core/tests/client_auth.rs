@@ -1011,7 +1011,7 @@ fn a7_no_timer_wakes_an_idle_client_for_its_token() {
 fn a1_a_token_is_given_in_one_way_only() {
     let mut config = Config::new(["a"]).unwrap();
     config.add_header("authorization", "a-token").unwrap();
-    let credentials = Credentials::token("another").unwrap();
+    let credentials = Credentials::token("another").unwrap().over_plain_http();
     assert!(config.set_credentials(credentials.clone()).is_err());
 
     let mut config = Config::new(["a"]).unwrap();
@@ -1114,7 +1114,7 @@ fn a12_no_debug_and_no_error_shows_a_secret() {
 fn a12_no_output_shows_a_secret() {
     let mut config = Config::new(["a"]).unwrap();
     config
-        .set_credentials(Credentials::token(GIVEN).unwrap())
+        .set_credentials(Credentials::token(GIVEN).unwrap().over_plain_http())
         .unwrap();
     hides(&format!(
         "{:?} {config:?}",
@@ -1207,6 +1207,87 @@ fn a5_snapshots_and_observations_wait_for_a_token_and_are_asked_for_again_with_a
         > deny 1 authentication failed, invalid user ID or password
         stream 1: end: credentials were refused: etcdserver: authentication failed, invalid user ID or password (InvalidArgument)
         stream 2: end: credentials were refused: etcdserver: authentication failed, invalid user ID or password (InvalidArgument)
+        "#,
+    );
+}
+
+#[test]
+fn g42_credentials_go_to_tls_and_loopback_alone_unless_allowed_by_name() {
+    let password = || Credentials::password("root", "p").unwrap();
+    for credentials in [password(), Credentials::token(GIVEN).unwrap()] {
+        for (endpoint, may) in [
+            ("http://127.0.0.1", true),
+            ("http://127.8.9.1:1", true),
+            ("http://[::1]", true),
+            ("http://[::ffff:127.0.0.1]", true),
+            ("localhost", true),
+            ("http://etcd.LocalHost.:1", true),
+            ("https://10.0.0.1", true),
+            ("https://etcd", true),
+            ("http://10.0.0.1", false),
+            ("http://0.0.0.0", false),
+            ("http://[::]", false),
+            ("http://[::ffff:10.0.0.1]", false),
+            ("etcd", false),
+            ("localhost.example", false),
+            ("notlocalhost", false),
+            ("127.0.0.1.example", false),
+        ] {
+            let mut config = Config::new(["https://a", endpoint]).unwrap();
+            let set = config.set_credentials(credentials.clone());
+            assert_eq!(set.is_ok(), may, "{endpoint}");
+            let allowed = credentials.clone().over_plain_http();
+            assert_eq!(config.set_credentials(allowed), Ok(()));
+        }
+    }
+}
+
+/// They come once it is too late to refuse them: nothing is sent, and everything says why.
+#[test]
+fn g42_nothing_is_sent_where_credentials_would_go_in_the_clear() {
+    check(
+        r#"
+        > client a
+        > credentials user=root password=p clear=no
+        > put k v
+        call 1: Misuse, not applied: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > watch k
+        watch 1: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > snapshot
+        stream 1: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > alive 7
+        lease 1: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > lease 10
+        lease 2: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > observe e
+        stream 2: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > version
+        connect 1 to a
+        > credentials user=root password=p
+        > put k v
+        connect 2 to a
+        "#,
+    );
+}
+
+/// A call that names its endpoint takes no token there, either.
+#[test]
+fn g42_a_pinned_call_takes_no_token_over_plain_http() {
+    check(
+        r#"
+        > client 127.0.0.1 token=T1 clear=no
+        > put k v at=elsewhere
+        call 1: Misuse, not applied: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > snapshot at=elsewhere
+        stream 1: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > put k v at=https://elsewhere
+        connect 1 to elsewhere
+        > open 1
+        send 1: POST /v3/kv/put {"key":"k","value":"v"} as T1
+        > put k v
+        connect 2 to 127.0.0.1
+        > open 2
+        send 2: POST /v3/kv/put {"key":"k","value":"v"} as T1
         "#,
     );
 }

@@ -196,6 +196,7 @@ fn config(seed: u64) -> Config {
     config.snapshot_idle_timeout = Duration::from_secs(3);
     if seed % 2 == 1 {
         let credentials = Credentials::password("root", "p").expect("they are not empty");
+        let credentials = credentials.over_plain_http();
         config.set_credentials(credentials).expect("no header");
         config.token_ttl = Duration::from_secs(10);
     }

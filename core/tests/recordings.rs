@@ -397,7 +397,7 @@ fn secrets_are_hidden_wherever_requests_are_cut() {
         let mut config = Config::new(["a"]).unwrap();
         config.add_header("X-Api-Key", "k3y-of-the-proxy").unwrap();
         config
-            .set_credentials(Credentials::token("fixed-t0ken").unwrap())
+            .set_credentials(Credentials::token("fixed-t0ken").unwrap().over_plain_http())
             .unwrap();
         let recording = Recording::new().with_secret_prefix("/secret/");
         let (mut client, conn) = connected(recording, config);
@@ -422,7 +422,11 @@ fn secrets_are_hidden_wherever_requests_are_cut() {
         );
         client.set_credentials(
             Instant::ZERO,
-            Some(Credentials::password("u", "an0ther-password").unwrap()),
+            Some(
+                Credentials::password("u", "an0ther-password")
+                    .unwrap()
+                    .over_plain_http(),
+            ),
         );
         let log = finished(&mut client);
         if len > 1000 {
@@ -431,7 +435,7 @@ fn secrets_are_hidden_wherever_requests_are_cut() {
                 "authorization: xxxxxxxxxxx\\r\\n",
                 r#""password":"xxxxxxxxxx""#,
                 r#""key":"L3NlY3JldC94","value":"AAAA"#,
-                r#"{"user":"u","password":"xxxxxxxxxxxxxxxx"}"#,
+                r#"{"user":"u","password":"xxxxxxxxxxxxxxxx","over_plain_http":true}"#,
             ] {
                 assert!(log.contains(text), "no {text} in\n{log}");
             }

@@ -236,7 +236,8 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError::BadHeader`] where a header that carries a token was added: it cannot be told
-    /// which one is meant.
+    /// which one is meant. [`ConfigError::BadCredentials`] where an endpoint is without TLS and not on
+    /// loopback, unless the credentials allow that ([`Credentials::over_plain_http`], guarantee G42).
     ///
     /// ```
     /// use etcd_core::{Config, Credentials};
@@ -251,6 +252,12 @@ impl Config {
         if let Some((name, _)) = self.headers.iter().find(carries_token) {
             return Err(ConfigError::BadHeader {
                 name: name.as_str().to_owned(),
+            });
+        }
+        if !self.endpoints.iter().all(|it| credentials.may_go_to(it)) {
+            return Err(ConfigError::BadCredentials {
+                reason: "they would go over plain HTTP to another machine; use https://, or allow it with \
+                         Credentials::over_plain_http",
             });
         }
         self.credentials = Some(credentials);

@@ -85,7 +85,11 @@ impl Client {
                 .retain(|lane, _| lane.endpoint().is_none_or(is_kept));
             self.auth.keep(is_kept);
         }
-        self.endpoints.find_or_add(endpoint)
+        let at = self.endpoints.find_or_add(endpoint);
+        if at.0 >= self.endpoints.configured() {
+            self.auth.add_endpoint(at, endpoint);
+        }
+        at
     }
 
     /// Whether a connection may be opened as far as their number goes. One for calls that nobody uses
@@ -428,7 +432,9 @@ mod tests {
 
     fn client(credentials: Credentials) -> Client {
         let mut config = Config::new(["a"]).unwrap();
-        config.set_credentials(credentials).unwrap();
+        config
+            .set_credentials(credentials.over_plain_http())
+            .unwrap();
         Client::new(config, 1, Instant::ZERO)
     }
 

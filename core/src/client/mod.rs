@@ -179,9 +179,13 @@ impl Client {
             depth: config.limits.json_depth.min(config::MOST_JSON_DEPTH),
             frame_bytes: config.limits.frame_bytes,
         };
+        let endpoints = Endpoints::new(config.endpoints.clone(), config.balance, rng.next_u64());
+        let auth = Auth::new(config.credentials.clone(), &endpoints, now);
+        #[cfg(feature = "planted")]
+        let auth = auth.with_planted(config.planted);
         Self {
             budget: Budget::new(config.retry_budget, now),
-            endpoints: Endpoints::new(config.endpoints.clone(), config.balance, rng.next_u64()),
+            endpoints,
             wire: WireConfig {
                 gateway,
                 http,
@@ -190,10 +194,7 @@ impl Client {
                 #[cfg(feature = "planted")]
                 planted: config.planted,
             },
-            #[cfg(not(feature = "planted"))]
-            auth: Auth::new(config.credentials.clone(), now),
-            #[cfg(feature = "planted")]
-            auth: Auth::new(config.credentials.clone(), now).with_planted(config.planted),
+            auth,
             notices: Notices::new(config.notices, config.limits.notices),
             config,
             rng,

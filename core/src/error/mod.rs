@@ -418,6 +418,10 @@ pub enum Misuse {
     /// Pages come in the order of their keys, and have keys: no other order can be asked for, nor
     /// the number of keys alone.
     NotPaged,
+    /// The client's credentials would go over plain HTTP to another machine, where everybody on the way can
+    /// read them. Use `https://` endpoints, or allow it with
+    /// [`Credentials::over_plain_http`](crate::Credentials::over_plain_http).
+    CredentialsInClear,
     /// Only a write whose condition holds once can be settled: one on the key's last revision, or on there
     /// being no such key.
     GuardHoldsTwice,
@@ -486,6 +490,10 @@ impl fmt::Display for Misuse {
             }
             Self::NotPaged => f.write_str(
                 "pages come in the order of their keys: no other order and no count_only",
+            ),
+            Self::CredentialsInClear => f.write_str(
+                "credentials would go over plain HTTP to another machine; use https://, or allow it with \
+                 Credentials::over_plain_http",
             ),
             Self::GuardHoldsTwice => f.write_str(
                 "a value may change and change back; give the key's last revision as the condition",

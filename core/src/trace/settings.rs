@@ -331,19 +331,21 @@ pub(super) fn write_credentials(credentials: Option<&Credentials>) -> String {
     let Some(credentials) = credentials else {
         return "null".to_owned();
     };
+    let mut members;
     match (credentials.login(), credentials.fixed()) {
         (Some(login), _) => {
             // Two quotes are not part of it.
             let password = crossed_out(text(&login.password).len().saturating_sub(2));
             let (user, password) = (text(&login.name), text(&password));
-            let members = [member("user", &user), member("password", &password)];
-            format!("{{{}}}", members.join(","))
+            members = vec![member("user", &user), member("password", &password)];
         }
-        (None, Some(token)) => {
-            format!("{{{}}}", member("token", &text(&crossed_out(token.len()))))
-        }
-        (None, None) => "null".to_owned(),
+        (None, Some(token)) => members = vec![member("token", &text(&crossed_out(token.len())))],
+        (None, None) => return "null".to_owned(),
     }
+    if credentials.is_over_plain_http() {
+        members.push(member("over_plain_http", "true"));
+    }
+    format!("{{{}}}", members.join(","))
 }
 
 /// Reads what `write_credentials` wrote; `None` inside is for none.
@@ -357,7 +359,12 @@ pub(super) fn read_credentials(value: &Value) -> Option<Option<Credentials>> {
         (None, None, Some(token)) => Credentials::token(token),
         _ => return None,
     };
-    credentials.ok().map(Some)
+    let credentials = credentials.ok()?;
+    Some(Some(match members.get("over_plain_http") {
+        None => credentials,
+        Some(Value::Bool(true)) => credentials.over_plain_http(),
+        Some(_) => return None,
+    }))
 }
 
 #[cfg(test)]
@@ -368,7 +375,9 @@ mod tests {
         let mut config = Config::new(["http://a:1", "[::1]"]).unwrap();
         config.add_header("X-Mine", "hidden").unwrap();
         let credentials = Credentials::password("root", "tr\"out-1234").unwrap();
-        config.set_credentials(credentials).unwrap();
+        config
+            .set_credentials(credentials.over_plain_http())
+            .unwrap();
         config.idle_limit = Duration::MAX;
         config.limits.http.head_bytes = 7;
         Start {

@@ -435,7 +435,7 @@ impl World {
                 "slow_after" => config.slow_watch_after = duration(value),
                 "silence" => config.snapshot_idle_timeout = duration(value),
                 "ttl" => config.token_ttl = duration(value),
-                "user" | "password" | "token" => {}
+                "user" | "password" | "token" | "clear" => {}
                 "request" => config.limits.request_bytes = number(),
                 "notices" => {
                     config.notices = true;
@@ -529,11 +529,16 @@ pub fn leader(word: &str) -> String {
 
 /// `user=u password=p`, or `token=t`, or neither.
 fn credentials(words: &Words<'_>) -> Option<Credentials> {
-    if let Some(token) = words.find("token") {
-        return Some(Credentials::token(token).expect("a token"));
-    }
-    let (user, password) = (words.find("user")?, words.find("password")?);
-    Some(Credentials::password(user, password).expect("user and password"))
+    let credentials = if let Some(token) = words.find("token") {
+        Credentials::token(token).expect("a token")
+    } else {
+        let (user, password) = (words.find("user")?, words.find("password")?);
+        Credentials::password(user, password).expect("user and password")
+    };
+    Some(match words.find("clear") {
+        Some("no") => credentials,
+        _ => credentials.over_plain_http(),
+    })
 }
 
 /// The head of a stream's answer.

@@ -5,13 +5,15 @@ use core::fmt;
 use http::HeaderValue;
 
 use crate::api::Authenticate;
+use crate::client::endpoint::Endpoint;
 use crate::error::ConfigError;
 
 /// What a client proves with who it is: either a user's name and password, or a token that was got
 /// elsewhere. A client without credentials has none of these (rule A-1).
 ///
 /// Neither password nor token is ever shown, by `Debug` or in an error. They travel as they are: over
-/// plain HTTP everybody on the way can read them, so keep to loopback or to networks you trust.
+/// plain HTTP everybody on the way can read them. So they go to `https://` endpoints and to loopback alone,
+/// unless [`over_plain_http`](Credentials::over_plain_http) allows more (guarantee G42).
 ///
 /// ```
 /// use etcd_core::{Config, Credentials};
@@ -22,7 +24,10 @@ use crate::error::ConfigError;
 /// # Ok::<(), etcd_core::ConfigError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials(Kind);
+pub struct Credentials {
+    kind: Kind,
+    over_plain_http: bool,
+}
 
 #[derive(Clone, PartialEq, Eq)]
 enum Kind {
@@ -62,7 +67,7 @@ impl Credentials {
         if login.password.is_empty() {
             return bad("the password is empty");
         }
-        Ok(Self(Kind::Password(login)))
+        Ok(Self::of(Kind::Password(login)))
     }
 
     /// A token that was got elsewhere, such as a signed one (JWT). It is sent as it is, with no
@@ -82,13 +87,49 @@ impl Credentials {
     /// ```
     pub fn token(token: &str) -> Result<Self, ConfigError> {
         header_of(token)
-            .map(|value| Self(Kind::Token(value)))
+            .map(|value| Self::of(Kind::Token(value)))
             .map_err(|reason| ConfigError::BadCredentials { reason })
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            over_plain_http: false,
+        }
+    }
+
+    /// Lets them go over plain HTTP to other machines, too, where everybody on the way can read and use them:
+    /// for networks that are trusted, or are protected in another way. Without this a client with an `http://`
+    /// endpoint beyond loopback sends nothing: its calls end with
+    /// [`Misuse::CredentialsInClear`](crate::Misuse::CredentialsInClear).
+    ///
+    /// ```
+    /// use etcd_core::{Config, Credentials};
+    ///
+    /// let mut config = Config::new(["http://10.0.0.1:2379"])?;
+    /// let credentials = Credentials::password("root", "swordfish")?;
+    /// assert!(config.set_credentials(credentials.clone()).is_err());
+    /// config.set_credentials(credentials.over_plain_http())?;
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn over_plain_http(mut self) -> Self {
+        self.over_plain_http = true;
+        self
+    }
+
+    pub(crate) const fn is_over_plain_http(&self) -> bool {
+        self.over_plain_http
+    }
+
+    /// Whether they may be shown to this endpoint.
+    pub(crate) const fn may_go_to(&self, endpoint: &Endpoint) -> bool {
+        self.over_plain_http || endpoint.is_https() || endpoint.is_loopback()
     }
 
     /// The request for a token, where there is a password to get one with.
     pub(crate) const fn login(&self) -> Option<&Authenticate> {
-        match &self.0 {
+        match &self.kind {
             Kind::Password(login) => Some(login),
             Kind::Token(_) => None,
         }
@@ -96,7 +137,7 @@ impl Credentials {
 
     /// The token that was got elsewhere.
     pub(crate) const fn fixed(&self) -> Option<&HeaderValue> {
-        match &self.0 {
+        match &self.kind {
             Kind::Password(_) => None,
             Kind::Token(value) => Some(value),
         }
@@ -122,7 +163,7 @@ pub(super) fn header_of(token: &str) -> Result<HeaderValue, &'static str> {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        f.write_str(match &self.kind {
             Kind::Password(_) => "Credentials(name and password, hidden)",
             Kind::Token(_) => "Credentials(token, hidden)",
         })

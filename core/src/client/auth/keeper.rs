@@ -13,6 +13,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use http::HeaderValue;
 
@@ -21,6 +22,7 @@ use super::credentials::header_of;
 use super::token::Token;
 use super::token::Trust;
 use crate::api::Authenticate;
+use crate::client::endpoint::Endpoint;
 use crate::error::Code;
 use crate::error::Known;
 use crate::error::Status;
@@ -59,6 +61,10 @@ pub(super) struct Keeper {
     /// No login before that moment.
     wait: Option<Wait>,
     generation: u64,
+    /// The endpoints that the credentials must not be shown to (guarantee G42).
+    forbidden: BTreeSet<EndpointIndex>,
+    /// One of the configured is among them.
+    is_forbidden: bool,
     /// How many requests were refused for which no login was made yet.
     #[cfg(feature = "planted")]
     pub(super) refused: u32,
@@ -91,6 +97,8 @@ pub(super) enum Admission {
     Wait { login: bool },
     /// The login was refused a short while ago.
     Refused(Status),
+    /// The credentials must not go there.
+    Forbidden,
 }
 
 /// What a login came to.
@@ -125,6 +133,26 @@ impl Keeper {
         };
     }
 
+    /// An endpoint that requests may go to; a login goes to those that are configured.
+    pub(super) fn add_endpoint(
+        &mut self,
+        at: EndpointIndex,
+        endpoint: &Endpoint,
+        is_configured: bool,
+    ) {
+        let credentials = self.credentials.as_ref();
+        if credentials.is_some_and(|credentials| !credentials.may_go_to(endpoint)) {
+            self.forbidden.insert(at);
+            self.is_forbidden |= is_configured;
+        }
+    }
+
+    /// Whether nothing goes there: as it must not see the credentials, or as the login might go to one that
+    /// must not.
+    fn is_forbidden(&self, at: EndpointIndex) -> bool {
+        self.is_forbidden || self.forbidden.contains(&at)
+    }
+
     /// Whether requests carry a token, or should.
     pub(super) const fn is_on(&self) -> bool {
         self.credentials.is_some() && !self.is_off
@@ -141,6 +169,9 @@ impl Keeper {
 
     /// The token for a member, with its generation; none if there is none that it may take.
     fn token(&self, at: EndpointIndex) -> Option<(&Token, Instant)> {
+        if self.is_forbidden(at) {
+            return None;
+        }
         let newest = self.newest.as_ref();
         match self.members.get(&at) {
             Some(member) if !member.is_refused => Some((&member.token, member.used)),
@@ -179,6 +210,9 @@ impl Keeper {
     pub(super) fn admit(&mut self, now: Instant, at: EndpointIndex) -> Admission {
         if !self.is_on() {
             return Admission::Go { login: false };
+        }
+        if self.is_forbidden(at) {
+            return Admission::Forbidden;
         }
         // An old token of its own that is about to be replaced is replaced by one there is.
         let newest = self.newest_generation();
@@ -227,6 +261,7 @@ impl Keeper {
         self.members.retain(|at, _| is_kept(*at));
         self.lost.retain(|at, _| is_kept(*at));
         self.taken.retain(|at, _| is_kept(*at));
+        self.forbidden.retain(|at| is_kept(*at));
     }
 
     /// How many members it knows something of.

@@ -31,6 +31,8 @@ use self::keeper::Keeper;
 use self::keeper::Login;
 use self::keeper::Refusal;
 use super::Client;
+use super::endpoint::Endpoint;
+use super::endpoint::Endpoints;
 use super::notice::Reason;
 use super::notice::What;
 use super::timer::Timer;
@@ -40,6 +42,7 @@ use crate::conn::Lane;
 use crate::error::Applied;
 use crate::error::Error;
 use crate::error::Known;
+use crate::error::Misuse;
 use crate::error::Status;
 use crate::id::CallId;
 use crate::id::ConnId;
@@ -90,11 +93,28 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    pub(super) fn new(credentials: Option<Credentials>, now: Instant) -> Self {
-        Self {
+    pub(super) fn new(
+        credentials: Option<Credentials>,
+        endpoints: &Endpoints,
+        now: Instant,
+    ) -> Self {
+        let mut auth = Self {
             keeper: Keeper::new(credentials, now),
             ..Self::default()
+        };
+        auth.add_endpoints(endpoints);
+        auth
+    }
+
+    fn add_endpoints(&mut self, endpoints: &Endpoints) {
+        for (at, endpoint, is_configured) in endpoints.iter() {
+            self.keeper.add_endpoint(at, endpoint, is_configured);
         }
+    }
+
+    /// An endpoint that is not configured is named by a call.
+    pub(super) fn add_endpoint(&mut self, at: EndpointIndex, endpoint: &Endpoint) {
+        self.keeper.add_endpoint(at, endpoint, false);
     }
 
     /// What a request to this member carries.
@@ -182,6 +202,9 @@ impl Client {
     /// elsewhere (rule A-1). Requests from now on use them; a login under way is given up. What is on
     /// a connection already stays, and open watches go on (rule A-11).
     ///
+    /// Where they may not go to one of the endpoints ([`Credentials::over_plain_http`]), calls and watches end
+    /// with [`Misuse::CredentialsInClear`](crate::Misuse::CredentialsInClear).
+    ///
     /// ```
     /// use etcd_core::{Client, Config, Credentials, Instant};
     ///
@@ -200,6 +223,7 @@ impl Client {
         }
         self.auth.answer = None;
         self.auth.keeper.set_credentials(credentials, now);
+        self.auth.add_endpoints(&self.endpoints);
         self.release_calls();
         self.settle(now);
     }
@@ -213,6 +237,7 @@ impl Client {
                 let applied = Applied::No;
                 return Err(Error::Auth { status, applied });
             }
+            Admission::Forbidden => return Err(Error::Misuse(Misuse::CredentialsInClear)),
         };
         if login {
             self.start_login(now, at, !admitted);
@@ -251,7 +276,7 @@ impl Client {
                     other.is_none(),
                 )
             }
-            Admission::Refused(_) => (None, false, false),
+            Admission::Refused(_) | Admission::Forbidden => (None, false, false),
         };
         if login {
             self.start_login(now, at, is_awaited);

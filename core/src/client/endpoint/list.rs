@@ -282,6 +282,14 @@ impl Endpoints {
         EndpointIndex(index)
     }
 
+    /// All of them, and whether each is configured.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (EndpointIndex, &Endpoint, bool)> {
+        let list = self.list.iter().enumerate();
+        let configured = list.map(|(at, endpoint)| (EndpointIndex(at), endpoint, true));
+        let others = self.others.iter();
+        configured.chain(others.map(|(at, endpoint)| (EndpointIndex(*at), endpoint, false)))
+    }
+
     /// Whether it is time to look which endpoints nothing names any more.
     pub(crate) fn are_many(&self) -> bool {
         self.others.len() >= self.most

@@ -7,6 +7,7 @@ mod leader;
 mod list;
 
 use core::fmt;
+use core::net::IpAddr;
 use core::str::FromStr;
 
 pub(crate) use self::health::Flaw;
@@ -38,6 +39,8 @@ pub struct Endpoint {
     authority: String,
     /// Whether its connections are to be made with TLS.
     is_https: bool,
+    /// Whether its host is this machine for certain.
+    is_loopback: bool,
 }
 
 impl Endpoint {
@@ -89,6 +92,19 @@ impl Endpoint {
     #[must_use]
     pub const fn is_https(&self) -> bool {
         self.is_https
+    }
+
+    /// Whether connections to it stay on this machine: an address of loopback, or `localhost` (RFC 6761
+    /// section 6.3). A name of one's own for such an address does not count.
+    ///
+    /// ```
+    /// let endpoint: etcd_core::Endpoint = "http://127.0.0.1".parse()?;
+    /// assert!(endpoint.is_loopback());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub const fn is_loopback(&self) -> bool {
+        self.is_loopback
     }
 }
 
@@ -159,6 +175,7 @@ impl FromStr for Endpoint {
             port,
             authority,
             is_https,
+            is_loopback: is_loopback(host),
         })
     }
 }
@@ -168,6 +185,15 @@ impl fmt::Display for Endpoint {
         let scheme = if self.is_https { "https" } else { "http" };
         write!(f, "{scheme}://{}", self.authority)
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback();
+    }
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let top = host.rsplit('.').next().unwrap_or(host);
+    top.eq_ignore_ascii_case("localhost")
 }
 
 /// The text with what stands before an `@` taken out, since it may hold a password.

@@ -225,6 +225,7 @@ fn parse_serve(mut args: Args) -> Result<Command, String> {
         (Some(user), Some(password)) => {
             if let Ok(config) = &mut config {
                 Credentials::password(user, password)
+                    .map(Credentials::over_plain_http)
                     .and_then(|credentials| config.set_credentials(credentials))
                     .map_err(|error| format!("--user, --password: {error}"))?;
             }
