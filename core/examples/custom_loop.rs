@@ -213,10 +213,10 @@ impl Driver {
 
     /// What connections to this endpoint are made with, if it wants TLS.
     fn tls_for(&mut self, endpoint: &Endpoint) -> Result<Option<TlsConfig>, TlsConfigError> {
-        if endpoint.is_https() && self.tls.is_none() {
+        if endpoint.is_tls() && self.tls.is_none() {
             self.tls = Some(tls_from_env()?);
         }
-        Ok(self.tls.clone().filter(|_| endpoint.is_https()))
+        Ok(self.tls.clone().filter(|_| endpoint.is_tls()))
     }
 
     /// Tells the core what the connecting threads have come to.

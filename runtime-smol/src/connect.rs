@@ -65,7 +65,7 @@ impl Connecting {
 
 /// Connects, and shakes hands where there is to be TLS.
 async fn open(endpoint: Endpoint, tls: Tls) -> Result<Opened, NetError> {
-    if !endpoint.is_https() {
+    if !endpoint.is_tls() {
         return Ok(Opened {
             stream: connect(&endpoint).await?,
             tls: None,

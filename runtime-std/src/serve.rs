@@ -135,7 +135,7 @@ impl State {
 
     /// Opens a connection: at once where the host is an address, else when its name is looked up.
     fn open(&mut self, now: Instant, conn: ConnId, endpoint: &Endpoint) {
-        if let Some(address) = socket::literal(endpoint.host()).filter(|_| !endpoint.is_https()) {
+        if let Some(address) = socket::literal(endpoint.host()).filter(|_| !endpoint.is_tls()) {
             let address = SocketAddr::new(address, endpoint.port());
             self.connect(now, conn, vec![address].into_iter(), None);
             return;
@@ -391,7 +391,7 @@ impl State {
 /// Looks up the name and makes the session, which both may take their time.
 fn find_way(endpoint: &Endpoint, tls: &Tls) -> Result<Way, NetError> {
     let host = endpoint.host();
-    let session = match endpoint.is_https() {
+    let session = match endpoint.is_tls() {
         true => Some(tls.session(host)?),
         false => None,
     };

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use http::HeaderName;
 use http::HeaderValue;
+use http::uri::Authority;
 
 use super::auth::Credentials;
 use super::budget::RetryBudget;
@@ -39,6 +40,8 @@ pub struct Config {
     /// their answers (rules N-1 to N-7). Permissions of roles are given for the whole store. Empty by default:
     /// the whole store.
     pub namespace: Namespace,
+    /// What the Host header says in place of the endpoint's own. Set by [`Config::set_host`].
+    pub(crate) host: Option<String>,
     /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Who the client is. Set by [`Config::set_credentials`].
@@ -204,6 +207,7 @@ impl Config {
             balance: Balance::default(),
             api_prefix: ApiPrefix::default(),
             namespace: Namespace::default(),
+            host: None,
             headers: Vec::new(),
             credentials: None,
             token_ttl: Duration::from_secs(300),
@@ -261,6 +265,35 @@ impl Config {
             });
         }
         self.credentials = Some(credentials);
+        Ok(())
+    }
+
+    /// Says what every request has in its Host header, in place of its endpoint's host and port: where a proxy
+    /// or a balancer finds the cluster by it. It changes neither where connections go nor which name a
+    /// certificate has to have.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::BadHeader`] if it is no host, with a port or without.
+    ///
+    /// ```
+    /// use etcd_core::Config;
+    ///
+    /// let mut config = Config::new(["unix:///run/proxy.sock"])?;
+    /// config.set_host("etcd.example:2379")?;
+    /// assert!(config.set_host("root@etcd.example").is_err());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn set_host(&mut self, host: &str) -> Result<(), ConfigError> {
+        let is_host = host
+            .parse::<Authority>()
+            .is_ok_and(|authority| !authority.host().is_empty() && !host.contains('@'));
+        if !is_host {
+            return Err(ConfigError::BadHeader {
+                name: "host".to_owned(),
+            });
+        }
+        self.host = Some(host.to_owned());
         Ok(())
     }
 

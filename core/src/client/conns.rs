@@ -47,7 +47,9 @@ impl Client {
         }
         let endpoint = self.endpoints.get(at).clone();
         self.wire.gateway.set_token(self.auth.header(at));
-        let host = endpoint.authority();
+        self.wire.gateway.set_base_path(endpoint.path_prefix());
+        let host = self.config.host.as_deref();
+        let host = host.unwrap_or_else(|| endpoint.authority());
         let wire = match lane {
             Lane::Watches if self.watches_go_singly(now, at) => {
                 Wire::open_for_one_watch(&self.wire, host)
@@ -164,7 +166,7 @@ impl Client {
         let https = self
             .conns
             .get(&id)
-            .is_some_and(|conn| self.endpoints.get(conn.endpoint).is_https());
+            .is_some_and(|conn| self.endpoints.get(conn.endpoint).is_tls());
         // A port without TLS keeps silent about a handshake (gateway.md section 2).
         let text = if https {
             format!(
@@ -234,7 +236,7 @@ impl Client {
 
     /// Whether a server was asked something without TLS and never said a word.
     fn is_unanswered(&self, conn: &Conn) -> bool {
-        let is_plain = !self.endpoints.get(conn.endpoint).is_https();
+        let is_plain = !self.endpoints.get(conn.endpoint).is_tls();
         is_plain && conn.is_open() && !conn.was_heard && !conn.wire.is_idle()
     }
 

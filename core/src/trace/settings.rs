@@ -236,6 +236,8 @@ impl Start {
             let value = text(&crossed_out(value.len()));
             list([text(name.as_str()), value].into_iter())
         });
+        let host = config.host.as_deref();
+        let host = host.map_or_else(|| "null".to_owned(), text);
         let prefixes = self.secret_prefixes.iter();
         let prefixes = prefixes.map(|prefix| text(&STANDARD.encode_to_string(prefix)));
         let mut members = vec![
@@ -245,6 +247,7 @@ impl Start {
             member("endpoints", &list(endpoints)),
             member("api_prefix", &text(&config.api_prefix.to_string())),
             member("namespace", &config.namespace.write()),
+            member("host", &host),
             member("headers", &list(headers)),
             member(
                 "credentials",
@@ -284,6 +287,13 @@ impl Start {
         let mut config = Config::new(endpoints).map_err(|error| error.to_string())?;
         config.api_prefix = take(members, "api_prefix", |value| value.as_str()?.parse().ok())?;
         config.namespace = take(members, "namespace", Setting::read)?;
+        let host = take(members, "host", |value| match value {
+            Value::Null => Some(None),
+            value => value.as_str().map(Some).map(|host| host.map(str::to_owned)),
+        })?;
+        if let Some(host) = host {
+            config.set_host(&host).map_err(|error| error.to_string())?;
+        }
         let credentials = take(members, "credentials", |value| {
             read_credentials(value).map(Some)
         })?;
@@ -378,6 +388,7 @@ mod tests {
         config
             .set_credentials(credentials.over_plain_http())
             .unwrap();
+        config.set_host("proxy:1").unwrap();
         config.idle_limit = Duration::MAX;
         config.limits.http.head_bytes = 7;
         Start {

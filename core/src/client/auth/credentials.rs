@@ -124,7 +124,7 @@ impl Credentials {
 
     /// Whether they may be shown to this endpoint.
     pub(crate) const fn may_go_to(&self, endpoint: &Endpoint) -> bool {
-        self.over_plain_http || endpoint.is_https() || endpoint.is_loopback()
+        self.over_plain_http || endpoint.is_tls() || endpoint.is_loopback()
     }
 
     /// The request for a token, where there is a password to get one with.

@@ -78,6 +78,8 @@ impl fmt::Display for ApiPrefix {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Gateway {
+    /// What stands before all paths; empty, or plain characters that begin with a slash.
+    base: String,
     prefix: ApiPrefix,
     headers: Vec<(HeaderName, HeaderValue)>,
     require_leader: bool,
@@ -112,6 +114,30 @@ impl Gateway {
     pub fn with_prefix(mut self, prefix: ApiPrefix) -> Self {
         self.prefix = prefix;
         self
+    }
+
+    /// Puts a path before all others, also before those outside of the prefix, as a proxy may ask for.
+    ///
+    /// ```
+    /// use etcd_core::Range;
+    /// use etcd_core::VersionRequest;
+    /// use etcd_core::gateway::Gateway;
+    ///
+    /// let gateway = Gateway::new().with_base_path("/etcd".parse()?);
+    /// assert_eq!(gateway.request(&Range::key("k")).uri(), "/etcd/v3/kv/range");
+    /// assert_eq!(gateway.request(&VersionRequest::new()).uri(), "/etcd/version");
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn with_base_path(mut self, path: ApiPrefix) -> Self {
+        self.base = path.0;
+        self
+    }
+
+    /// The same, of an endpoint, which has checked it.
+    pub(crate) fn set_base_path(&mut self, path: &str) {
+        self.base.clear();
+        self.base.push_str(path);
     }
 
     /// Sends a header with every request, such as `Authorization` with a token; that one not with
@@ -209,7 +235,7 @@ impl Gateway {
     #[must_use]
     pub fn snapshot(&self) -> Request<Bytes> {
         // Any member can tell what it has, with a leader or without.
-        let path = format!("{}/maintenance/snapshot", self.prefix);
+        let path = self.below_prefix("/maintenance/snapshot");
         self.build(Method::POST, path, to_json(&SnapshotRequest::new()))
     }
 
@@ -281,9 +307,13 @@ impl Gateway {
     /// The path of a call.
     pub(crate) fn path(&self, rpc: Rpc) -> String {
         match route(rpc) {
-            Route::Post(path) => format!("{}{path}", self.prefix),
-            Route::Get(path) => path.to_owned(),
+            Route::Post(path) => self.below_prefix(path),
+            Route::Get(path) => format!("{}{path}", self.base),
         }
+    }
+
+    fn below_prefix(&self, path: &str) -> String {
+        format!("{}{}{path}", self.base, self.prefix)
     }
 
     fn duplex(&self, path: &str) -> Request<()> {
@@ -295,7 +325,7 @@ impl Gateway {
     }
 
     fn stream(&self, path: &str) -> Request<()> {
-        let mut request = self.build(Method::POST, format!("{}{path}", self.prefix), ());
+        let mut request = self.build(Method::POST, self.below_prefix(path), ());
         if self.require_leader {
             let name = HeaderName::from_static("grpc-metadata-hasleader");
             request
