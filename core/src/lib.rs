@@ -29,6 +29,7 @@ mod buf;
 mod client;
 pub mod codec;
 mod conn;
+pub mod dial;
 pub mod error;
 mod id;
 #[cfg(feature = "planted")]

@@ -2,23 +2,30 @@
 //! where it is to be.
 
 use std::future::Future;
+use std::future::poll_fn;
 use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::IpAddr;
 use std::net::SocketAddr;
-use std::net::TcpStream;
 use std::net::ToSocketAddrs;
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use async_io::Async;
+use async_io::Timer;
 use etcd_core::ConnId;
 use etcd_core::Endpoint;
+use etcd_core::Instant;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
-use socket2::SockRef;
+use etcd_core::dial::Dial;
+use socket2::Protocol;
+use socket2::SockAddr;
+use socket2::Socket as Stream;
 use socket2::TcpKeepalive;
+use socket2::Type;
 
 use crate::tls::Tls;
 use crate::tls::TlsSession;
@@ -45,7 +52,7 @@ pub(crate) struct Connecting {
 
 /// A connection that is open.
 pub(crate) struct Opened {
-    pub(crate) stream: Async<TcpStream>,
+    pub(crate) stream: Async<Stream>,
     /// What goes around its bytes, if anything does.
     pub(crate) tls: Option<Box<TlsSession>>,
     /// What came in the last bytes of the handshake, behind it.
@@ -92,7 +99,7 @@ async fn open(endpoint: Endpoint, tls: Tls) -> Result<Opened, NetError> {
 
 /// Moves bytes to and fro until the handshake is done.
 async fn shake_hands(
-    stream: &Async<TcpStream>,
+    stream: &Async<Stream>,
     session: &mut TlsSession,
     received: &mut Vec<u8>,
     tls: &Tls,
@@ -118,30 +125,117 @@ async fn shake_hands(
     }
 }
 
-/// Tries the endpoint's addresses one after the other. The error is the last one's.
-async fn connect(endpoint: &Endpoint) -> Result<Async<TcpStream>, NetError> {
-    let mut last = NetError::new(NetErrorKind::NameNotFound, "host name has no address");
-    for address in look_up(endpoint).await? {
-        match open_address(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = NetError::from(&error),
-        }
+/// An attempt to connect to one address.
+type Attempt = Pin<Box<dyn Future<Output = io::Result<Async<Stream>>> + Send>>;
+
+/// Tries the endpoint's addresses, as `Dial` says. The error is the last one's.
+async fn connect(endpoint: &Endpoint) -> Result<Async<Stream>, NetError> {
+    if let Some(path) = endpoint.socket_path() {
+        return Ok(open_path(path).await?);
     }
-    Err(last)
+    let addresses = look_up(endpoint).await?;
+    let start = std::time::Instant::now();
+    let now = || Instant::ZERO + start.elapsed();
+    let mut dial = Dial::new(now(), addresses);
+    let mut attempts: Vec<Attempt> = Vec::new();
+    let mut timer = Timer::never();
+    let mut last = NetError::new(NetErrorKind::NameNotFound, "host name has no address");
+    poll_fn(|cx| {
+        loop {
+            while let Some(address) = dial.poll_attempt(now()) {
+                attempts.push(Box::pin(open_address(address.into())));
+            }
+            let mut connected = None;
+            attempts.retain_mut(|attempt| match attempt.as_mut().poll(cx) {
+                Poll::Pending => true,
+                Poll::Ready(Ok(stream)) => {
+                    connected.get_or_insert(stream);
+                    false
+                }
+                Poll::Ready(Err(error)) => {
+                    last = NetError::from(&error);
+                    dial.handle_failure(now());
+                    false
+                }
+            });
+            if let Some(stream) = connected {
+                return Poll::Ready(Ok(stream));
+            }
+            if dial.has_failed() {
+                return Poll::Ready(Err(last.clone()));
+            }
+            let Some(due) = dial.poll_timeout() else {
+                return Poll::Pending;
+            };
+            timer.set_at(start + (due - Instant::ZERO));
+            if Pin::new(&mut timer).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
 }
 
-async fn open_address(address: SocketAddr) -> io::Result<Async<TcpStream>> {
-    let stream = Async::<TcpStream>::connect(address).await?;
-    // A request is written in one piece, and nothing is gained by holding its tail back.
-    stream.get_ref().set_nodelay(true)?;
-    keep_alive(&SockRef::from(stream.get_ref()));
-    Ok(stream)
+/// Connects to a socket of the file system.
+#[cfg(unix)]
+async fn open_path(path: &str) -> io::Result<Async<Stream>> {
+    open_address(SockAddr::unix(path)?).await
+}
+
+#[cfg(not(unix))]
+async fn open_path(_: &str) -> io::Result<Async<Stream>> {
+    let text = "this system has no sockets of the file system; use http:// or https://";
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
+
+async fn open_address(address: SockAddr) -> io::Result<Async<Stream>> {
+    let is_tcp = address.is_ipv4() || address.is_ipv6();
+    let protocol = is_tcp.then_some(Protocol::TCP);
+    let stream = Stream::new(address.domain(), Type::STREAM, protocol)?;
+    stream.set_nonblocking(true)?;
+    if is_tcp {
+        // A request is written in one piece, and nothing is gained by holding its tail back.
+        stream.set_tcp_nodelay(true)?;
+        keep_alive(&stream);
+    }
+    match stream.connect(&address) {
+        Err(error) if !is_under_way(&error, is_tcp) => return Err(error),
+        _ => {}
+    }
+    let stream = Async::new(stream)?;
+    loop {
+        stream.writable().await?;
+        if let Some(error) = stream.get_ref().take_error()? {
+            return Err(error);
+        }
+        // No error and no peer: the wake-up came for no reason.
+        match stream.get_ref().peer_addr() {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+            _ => return Ok(stream),
+        }
+    }
+}
+
+/// Whether a connect that does not wait has begun all the same.
+fn is_under_way(error: &io::Error, is_tcp: bool) -> bool {
+    // A socket of the file system whose server is busy has not begun, and tells nobody when it could.
+    if !is_tcp && error.kind() == io::ErrorKind::WouldBlock {
+        return false;
+    }
+    #[cfg(unix)]
+    if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS) {
+        return true;
+    }
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 /// Lets the system find out that a peer is gone while nothing is to be sent, or what is sent is not taken, and
 /// keeps what lies between from forgetting the connection (rule T-1). The core finds out by itself where
 /// somebody waits for an answer.
-fn keep_alive(socket: &SockRef<'_>) {
+fn keep_alive(socket: &Stream) {
     let probes = TcpKeepalive::new().with_time(KEEP_ALIVE_TIME);
     #[cfg(any(
         target_os = "android",
@@ -190,8 +284,8 @@ mod tests {
     fn t1_the_system_looks_whether_the_peer_is_there() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let stream = smol::block_on(open_address(address)).unwrap();
-        let socket = SockRef::from(stream.get_ref());
+        let stream = smol::block_on(open_address(address.into())).unwrap();
+        let socket = stream.get_ref();
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE_TIME);
         assert_eq!(

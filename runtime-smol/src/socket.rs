@@ -7,7 +7,6 @@
 use std::io;
 use std::io::Read;
 use std::io::Write;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
@@ -18,6 +17,7 @@ use etcd_core::ConnId;
 use etcd_core::Instant;
 use etcd_core::NetError;
 use etcd_core::trace::Recorded;
+use socket2::Socket as Stream;
 
 use crate::signal::Bell;
 use crate::signal::Signal;
@@ -57,7 +57,7 @@ pub(crate) enum Reading {
 impl Socket {
     /// A socket just opened, to be read from.
     pub(crate) fn new(
-        stream: Async<TcpStream>,
+        stream: Async<Stream>,
         tls: Option<Box<TlsSession>>,
         bell: Arc<Bell>,
     ) -> Self {
@@ -140,7 +140,7 @@ impl Socket {
 /// A non-blocking socket and the waker the reactor calls for it.
 #[derive(Debug)]
 pub(crate) struct SocketIo {
-    stream: Async<TcpStream>,
+    stream: Async<Stream>,
     /// What `waker` sets.
     signal: Arc<Signal>,
     /// The same for reading and writing.

@@ -175,7 +175,7 @@ impl Shared {
         until: Option<Instant>,
     ) -> (Locked<'a>, Instant) {
         // Wait for the core's next deadline, or the caller's if that comes first.
-        let due = locked.core.poll_timeout();
+        let due = locked.due();
         let until = match (due, until) {
             (Some(due), Some(until)) => Some(due.min(until)),
             (due, until) => due.or(until),

@@ -5,13 +5,11 @@
 //! forgotten here at once; the core's own word on it finds nothing left to close.
 
 use std::io;
-use std::mem;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use std::vec;
 
 use etcd_core::CallId;
 use etcd_core::ConnId;
@@ -23,6 +21,7 @@ use etcd_core::NetError;
 use etcd_core::NetErrorKind;
 use etcd_core::Output;
 use etcd_core::Response;
+use etcd_core::dial::Dial;
 
 use crate::poll::Entry;
 use crate::poll::Set;
@@ -30,6 +29,7 @@ use crate::poll::Waker;
 use crate::shared::Key;
 use crate::shared::State;
 use crate::socket;
+use crate::socket::Progress;
 use crate::socket::Reading;
 use crate::socket::Received;
 use crate::socket::Socket;
@@ -38,7 +38,7 @@ use crate::tls::TlsError;
 use crate::tls::TlsSession;
 
 /// Where to connect to, and what goes around the bytes.
-type Way = (vec::IntoIter<SocketAddr>, Option<Box<TlsSession>>);
+type Way = (Vec<SocketAddr>, Option<Box<TlsSession>>);
 
 impl State {
     /// Carries out everything the core has ordered.
@@ -77,11 +77,22 @@ impl State {
                 self.receive(now, conn);
             }
         }
+        if self.dial_at.is_some_and(|due| due <= now) {
+            self.dial(now);
+        }
         if self.core.poll_timeout().is_some_and(|due| due <= now) {
             self.core.handle_timeout(now);
         }
         self.drain(now);
         self.looked = now;
+    }
+
+    /// When there is something to do although no socket is ready.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match (self.core.poll_timeout(), self.dial_at) {
+            (Some(due), Some(dial)) => Some(due.min(dial)),
+            (due, dial) => due.or(dial),
+        }
     }
 
     /// Looks at the sockets once, without waiting; nobody drives.
@@ -99,9 +110,8 @@ impl State {
                 return set;
             }
         }
-        let entries = self.sockets.iter().filter_map(|(&conn, socket)| {
-            let (stream, interest) = socket.interest()?;
-            Some(Entry {
+        let entries = self.sockets.iter().flat_map(|(&conn, socket)| {
+            socket.interests().map(move |(stream, interest)| Entry {
                 conn,
                 stream: Arc::clone(stream),
                 interest,
@@ -122,12 +132,21 @@ impl State {
     }
 
     /// What is needed to connect has come, or has not.
-    fn resolved(&mut self, now: Instant, conn: ConnId, found: Result<Way, NetError>) {
+    fn resolved(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        endpoint: &Endpoint,
+        found: Result<Way, NetError>,
+    ) {
         if !matches!(self.sockets.get(&conn), Some(Socket::Resolving)) {
             return;
         }
         match found {
-            Ok((addresses, tls)) => self.connect(now, conn, addresses, tls),
+            Ok((addresses, tls)) => match endpoint.socket_path() {
+                Some(path) => self.connect_to_path(now, conn, path, tls),
+                None => self.connect(now, conn, addresses, tls),
+            },
             Err(error) => self.connect_failed(now, conn, error),
         }
         self.drain(now);
@@ -135,10 +154,14 @@ impl State {
 
     /// Opens a connection: at once where the host is an address, else when its name is looked up.
     fn open(&mut self, now: Instant, conn: ConnId, endpoint: &Endpoint) {
-        if let Some(address) = socket::literal(endpoint.host()).filter(|_| !endpoint.is_tls()) {
-            let address = SocketAddr::new(address, endpoint.port());
-            self.connect(now, conn, vec![address].into_iter(), None);
-            return;
+        if !endpoint.is_tls() {
+            if let Some(path) = endpoint.socket_path() {
+                return self.connect_to_path(now, conn, path, None);
+            }
+            if let Some(address) = socket::literal(endpoint.host()) {
+                let address = SocketAddr::new(address, endpoint.port());
+                return self.connect(now, conn, vec![address], None);
+            }
         }
 
         // Looking up a name can take seconds and cannot be ended, and certificates may be on a slow
@@ -155,7 +178,7 @@ impl State {
                     let mut locked = shared.lock();
                     // Read under the lock, so that the core never sees time go back.
                     let now = shared.clock.now();
-                    locked.resolved(now, conn, found);
+                    locked.resolved(now, conn, &endpoint, found);
                     // The call that wanted the connection may be gone, and its thread with it.
                     locked.hand_on();
                 }
@@ -170,15 +193,92 @@ impl State {
         &mut self,
         now: Instant,
         conn: ConnId,
-        addresses: vec::IntoIter<SocketAddr>,
+        addresses: Vec<SocketAddr>,
         tls: Option<Box<TlsSession>>,
     ) {
-        match Socket::connect(addresses, tls) {
-            Ok(socket) => {
-                self.sockets.insert(conn, socket);
+        let connecting = Socket::Connecting {
+            attempts: Vec::new(),
+            dial: Dial::new(now, addresses),
+            tls,
+        };
+        self.sockets.insert(conn, connecting);
+        self.look(now, conn);
+    }
+
+    /// Connects to a socket of the file system.
+    fn connect_to_path(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        path: &str,
+        tls: Option<Box<TlsSession>>,
+    ) {
+        match socket::begin_at_path(path) {
+            Ok(stream) => {
+                let connecting = Socket::Connecting {
+                    attempts: vec![Arc::new(stream)],
+                    dial: Dial::new(now, []),
+                    tls,
+                };
+                self.sockets.insert(conn, connecting);
                 self.version += 1;
             }
             Err(error) => self.connect_failed(now, conn, NetError::from(&error)),
+        }
+    }
+
+    /// Addresses that have not answered for a while are no longer waited for alone.
+    fn dial(&mut self, now: Instant) {
+        self.dial_at = None;
+        let sockets = self.sockets.iter();
+        let connecting: Vec<ConnId> = sockets
+            .filter(|(_, socket)| matches!(socket, Socket::Connecting { .. }))
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in connecting {
+            self.look(now, conn);
+        }
+    }
+
+    /// Looks what came of connecting.
+    fn look(&mut self, now: Instant, conn: ConnId) {
+        let Some(Socket::Connecting {
+            attempts,
+            dial,
+            tls,
+        }) = self.sockets.get_mut(&conn)
+        else {
+            return;
+        };
+        let progress = socket::look(attempts, dial, now);
+        self.version += 1;
+        match progress {
+            Progress::None => {
+                if let Some(due) = dial.poll_timeout() {
+                    self.dial_at = Some(self.dial_at.map_or(due, |at| at.min(due)));
+                }
+            }
+            Progress::Connected(stream) => {
+                let tls = tls.take();
+                let told = tls.is_none();
+                let open = Socket::Open {
+                    stream,
+                    tls,
+                    told,
+                    reading: Reading::On,
+                    blocked: false,
+                };
+                self.sockets.insert(conn, open);
+                // The set kept for the next wait would keep the other attempts open.
+                self.set = None;
+                if told {
+                    self.core.handle_connected(now, conn);
+                } else {
+                    // Hands are shaken first.
+                    self.transmit(now, conn);
+                }
+            }
+            Progress::Failed(error) => self.connect_failed(now, conn, NetError::from(&error)),
         }
     }
 
@@ -190,37 +290,8 @@ impl State {
 
     /// A socket has an outcome of connecting, or room for more bytes.
     fn writable(&mut self, now: Instant, conn: ConnId) {
-        match self.sockets.get_mut(&conn) {
-            Some(Socket::Connecting { stream, rest, tls }) => match socket::outcome(stream) {
-                None => {}
-                Some(Ok(())) => {
-                    let tls = tls.take();
-                    let told = tls.is_none();
-                    let open = Socket::Open {
-                        stream: Arc::clone(stream),
-                        tls,
-                        told,
-                        reading: Reading::On,
-                        blocked: false,
-                    };
-                    self.sockets.insert(conn, open);
-                    self.version += 1;
-                    if told {
-                        self.core.handle_connected(now, conn);
-                    } else {
-                        // Hands are shaken first.
-                        self.transmit(now, conn);
-                    }
-                }
-                // The next address, if there is one; else this is why it failed.
-                Some(Err(error)) if rest.len() == 0 => {
-                    self.connect_failed(now, conn, NetError::from(&error));
-                }
-                Some(Err(_)) => {
-                    let (rest, tls) = (mem::take(rest), tls.take());
-                    self.connect(now, conn, rest, tls);
-                }
-            },
+        match self.sockets.get(&conn) {
+            Some(Socket::Connecting { .. }) => self.look(now, conn),
             Some(Socket::Open { .. }) => self.transmit(now, conn),
             Some(Socket::Resolving) | None => {}
         }
@@ -395,8 +466,11 @@ fn find_way(endpoint: &Endpoint, tls: &Tls) -> Result<Way, NetError> {
         true => Some(tls.session(host)?),
         false => None,
     };
+    if endpoint.socket_path().is_some() {
+        return Ok((Vec::new(), session));
+    }
     match (host, endpoint.port()).to_socket_addrs() {
-        Ok(addresses) => Ok((addresses, session)),
+        Ok(addresses) => Ok((addresses.collect(), session)),
         Err(error) => {
             let text = error.to_string();
             Err(NetError::new(NetErrorKind::NameNotFound, text))

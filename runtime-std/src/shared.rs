@@ -64,6 +64,8 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     /// The socket of each connection the core has not closed.
     pub(crate) sockets: BTreeMap<ConnId, Socket>,
+    /// When a further address of a host is to be tried.
+    pub(crate) dial_at: Option<Instant>,
     /// Counts the changes of what the sockets are to be waited for.
     pub(crate) version: u64,
     /// The last set waited with; only if its version is still `version`.
@@ -172,6 +174,7 @@ impl Shared {
                 core: Recorded::new(config, seed, now),
                 journal: Journal::default(),
                 sockets: BTreeMap::new(),
+                dial_at: None,
                 version: 0,
                 set: None,
                 buf: vec![0; READ_BYTES].into_boxed_slice(),
@@ -295,7 +298,7 @@ impl State {
             // It waits for the wrong sockets, it no longer drives, its answer is there, or it would
             // sleep past a deadline.
             let leads = self.leader.role() == Some(role);
-            let due = self.core.poll_timeout();
+            let due = self.due();
             let late = due.is_some_and(|due| wait.until.is_none_or(|until| due < until));
             let served = self.served && role == Role::Caller;
             if wait.version == self.version && leads && !served && !late {

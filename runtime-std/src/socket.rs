@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Resolving ──addresses──► Connecting ──writable──► Open, with TLS once hands are shaken
-//!                            └─ refused: the next address ─┘ none left: the connection has failed
+//!                            └─ refused, or silent for a while: the next address; none left: it has failed
 //! ```
 //!
 //! Everything here returns at once; waiting is the business of `poll`. A socket knows nothing of
@@ -12,15 +12,14 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::net::IpAddr;
-use std::net::SocketAddr;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec;
 
-use socket2::Domain;
+use etcd_core::Instant;
+use etcd_core::dial::Dial;
 use socket2::Protocol;
-use socket2::SockRef;
+use socket2::SockAddr;
+use socket2::Socket as Stream;
 use socket2::TcpKeepalive;
 use socket2::Type;
 
@@ -38,19 +37,19 @@ const KEEP_ALIVE_PROBES: u32 = 3;
 pub(crate) enum Socket {
     /// A thread of its own is asking for the addresses of a host name, or reading files for TLS.
     Resolving,
-    /// The system is connecting to one address.
+    /// The system is connecting to one address, or to several.
     Connecting {
-        /// The socket so far.
-        stream: Arc<TcpStream>,
-        /// The addresses to try when this one fails.
-        rest: vec::IntoIter<SocketAddr>,
+        /// The sockets so far.
+        attempts: Vec<Arc<Stream>>,
+        /// The addresses to try beside them, or when they fail.
+        dial: Dial,
         /// What goes around its bytes, if anything does.
         tls: Option<Box<TlsSession>>,
     },
     /// Connected.
     Open {
         /// The connected socket.
-        stream: Arc<TcpStream>,
+        stream: Arc<Stream>,
         /// What goes around its bytes, if anything does.
         tls: Option<Box<TlsSession>>,
         /// Whether the core knows that it is open; with TLS, once hands are shaken.
@@ -84,37 +83,23 @@ pub(crate) enum Received {
 }
 
 impl Socket {
-    /// Begins to connect to the first of the addresses that can be tried at all.
-    pub(crate) fn connect(
-        mut rest: vec::IntoIter<SocketAddr>,
-        tls: Option<Box<TlsSession>>,
-    ) -> io::Result<Self> {
-        let mut last = None;
-        while let Some(address) = rest.next() {
-            match begin(address) {
-                Ok(stream) => {
-                    let stream = Arc::new(stream);
-                    return Ok(Self::Connecting { stream, rest, tls });
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "host has no address")))
-    }
-
     /// What to wait for, if for anything.
-    pub(crate) fn interest(&self) -> Option<(&Arc<TcpStream>, Interest)> {
-        let (stream, read, write) = match self {
-            Self::Resolving => return None,
-            Self::Connecting { stream, .. } => (stream, false, true),
+    pub(crate) fn interests(&self) -> impl Iterator<Item = (&Arc<Stream>, Interest)> {
+        let (attempts, open) = match self {
+            Self::Resolving => (&[][..], None),
+            Self::Connecting { attempts, .. } => (&attempts[..], None),
             Self::Open {
                 stream,
                 reading,
                 blocked,
                 ..
-            } => (stream, *reading == Reading::On, *blocked),
+            } => (&[][..], Some((stream, *reading == Reading::On, *blocked))),
         };
-        (read || write).then_some((stream, Interest { read, write }))
+        let connecting = attempts.iter().map(|stream| (stream, false, true));
+        connecting
+            .chain(open)
+            .filter(|(_, read, write)| *read || *write)
+            .map(|(stream, read, write)| (stream, Interest { read, write }))
     }
 
     /// Says that it ends, if there is a way to say so, and does not wait for anything.
@@ -134,24 +119,83 @@ impl Socket {
     }
 }
 
+/// What came of connecting so far.
+pub(crate) enum Progress {
+    /// Nothing yet.
+    None,
+    /// It is connected.
+    Connected(Arc<Stream>),
+    /// Every address has failed; this is how the last one did.
+    Failed(io::Error),
+}
+
+/// Begins what is due, and looks what came of what was begun before.
+pub(crate) fn look(attempts: &mut Vec<Arc<Stream>>, dial: &mut Dial, now: Instant) -> Progress {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "host has no address");
+    let mut connected = None;
+    attempts.retain(|stream| match outcome(stream) {
+        None => true,
+        Some(Ok(())) => {
+            connected.get_or_insert_with(|| Arc::clone(stream));
+            true
+        }
+        Some(Err(error)) => {
+            last = error;
+            dial.handle_failure(now);
+            false
+        }
+    });
+    if let Some(stream) = connected {
+        return Progress::Connected(stream);
+    }
+    while let Some(address) = dial.poll_attempt(now) {
+        match begin(&address.into()) {
+            Ok(stream) => attempts.push(Arc::new(stream)),
+            Err(error) => {
+                last = error;
+                dial.handle_failure(now);
+            }
+        }
+    }
+    match dial.has_failed() && attempts.is_empty() {
+        true => Progress::Failed(last),
+        false => Progress::None,
+    }
+}
+
+/// Begins to connect to a socket of the file system.
+#[cfg(unix)]
+pub(crate) fn begin_at_path(path: &str) -> io::Result<Stream> {
+    begin(&SockAddr::unix(path)?)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn begin_at_path(_: &str) -> io::Result<Stream> {
+    let text = "this system has no sockets of the file system; use http:// or https://";
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
+
 /// Begins to connect, without waiting for the outcome.
-fn begin(address: SocketAddr) -> io::Result<TcpStream> {
-    let domain = Domain::for_address(address);
-    let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    // A request is written whole, so holding back its last packet could only delay it.
-    socket.set_tcp_nodelay(true)?;
-    keep_alive(&SockRef::from(&socket));
-    match socket.connect(&address.into()) {
-        Err(error) if !is_under_way(&error) => Err(error),
-        _ => Ok(socket.into()),
+fn begin(address: &SockAddr) -> io::Result<Stream> {
+    let is_tcp = address.is_ipv4() || address.is_ipv6();
+    let protocol = is_tcp.then_some(Protocol::TCP);
+    let stream = Stream::new(address.domain(), Type::STREAM, protocol)?;
+    stream.set_nonblocking(true)?;
+    if is_tcp {
+        // A request is written whole, so holding back its last packet could only delay it.
+        stream.set_tcp_nodelay(true)?;
+        keep_alive(&stream);
+    }
+    match stream.connect(address) {
+        Err(error) if !is_under_way(&error, is_tcp) => Err(error),
+        _ => Ok(stream),
     }
 }
 
 /// Lets the system find out that a peer is gone while nothing is to be sent, or what is sent is not taken, and
 /// keeps what lies between from forgetting the connection (rule T-1). The core finds out by itself where
 /// somebody waits for an answer.
-fn keep_alive(socket: &SockRef<'_>) {
+fn keep_alive(socket: &Stream) {
     let probes = TcpKeepalive::new().with_time(KEEP_ALIVE_TIME);
     #[cfg(any(
         target_os = "android",
@@ -177,7 +221,11 @@ fn keep_alive(socket: &SockRef<'_>) {
 }
 
 /// Whether a connect that does not wait has begun all the same.
-fn is_under_way(error: &io::Error) -> bool {
+fn is_under_way(error: &io::Error, is_tcp: bool) -> bool {
+    // A socket of the file system whose server is busy has not begun, and tells nobody when it could.
+    if !is_tcp && error.kind() == io::ErrorKind::WouldBlock {
+        return false;
+    }
     #[cfg(unix)]
     if rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::INPROGRESS) {
         return true;
@@ -189,7 +237,7 @@ fn is_under_way(error: &io::Error) -> bool {
 }
 
 /// The outcome of connecting: `None` while there is none.
-pub(crate) fn outcome(stream: &TcpStream) -> Option<io::Result<()>> {
+fn outcome(stream: &Stream) -> Option<io::Result<()>> {
     match stream.take_error() {
         Ok(Some(error)) | Err(error) => return Some(Err(error)),
         Ok(None) => {}
@@ -202,7 +250,7 @@ pub(crate) fn outcome(stream: &TcpStream) -> Option<io::Result<()>> {
 }
 
 /// Reads once, without waiting.
-pub(crate) fn receive(mut stream: &TcpStream, buf: &mut [u8]) -> io::Result<Received> {
+pub(crate) fn receive(mut stream: &Stream, buf: &mut [u8]) -> io::Result<Received> {
     loop {
         match stream.read(buf) {
             Ok(0) => return Ok(Received::Eof),
@@ -218,7 +266,7 @@ pub(crate) fn receive(mut stream: &TcpStream, buf: &mut [u8]) -> io::Result<Rece
 
 /// Writes once, without waiting: how many bytes the socket took, at least one, or `None` if it has
 /// no room.
-pub(crate) fn send(mut stream: &TcpStream, bytes: &[u8]) -> io::Result<Option<usize>> {
+pub(crate) fn send(mut stream: &Stream, bytes: &[u8]) -> io::Result<Option<usize>> {
     loop {
         match stream.write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -245,8 +293,7 @@ mod tests {
     fn t1_the_system_looks_whether_the_peer_is_there() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let stream = begin(address).unwrap();
-        let socket = SockRef::from(&stream);
+        let socket = begin(&address.into()).unwrap();
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEP_ALIVE_TIME);
         assert_eq!(

@@ -14,10 +14,10 @@ mod portable;
 #[cfg(unix)]
 mod unix;
 
-use std::net::TcpStream;
 use std::sync::Arc;
 
 use etcd_core::ConnId;
+use socket2::Socket;
 
 #[cfg(not(unix))]
 pub(crate) use portable::Waker;
@@ -36,7 +36,7 @@ pub(crate) struct Interest {
 /// One socket of a set, kept open by the set while a thread waits on it.
 pub(crate) struct Entry {
     pub(crate) conn: ConnId,
-    pub(crate) stream: Arc<TcpStream>,
+    pub(crate) stream: Arc<Socket>,
     pub(crate) interest: Interest,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Entry {
 pub(crate) struct Set {
     /// The version of the socket table this was made from.
     pub(crate) version: u64,
-    /// At most one entry for each connection.
+    /// One entry for each connection; while it is being opened, one for each attempt.
     pub(crate) entries: Vec<Entry>,
     /// What the last wait found; an error or a hang-up counts as ready for all that was asked.
     pub(crate) ready: Vec<(ConnId, Interest)>,
@@ -54,6 +54,7 @@ pub(crate) struct Set {
 mod tests {
     use std::io::Write;
     use std::net::TcpListener;
+    use std::net::TcpStream;
     use std::time::Duration;
     use std::time::Instant;
 
@@ -67,7 +68,7 @@ mod tests {
         let (peer, _) = listener.accept().unwrap();
         let entry = Entry {
             conn: some_conn(),
-            stream: Arc::new(stream),
+            stream: Arc::new(stream.into()),
             interest,
         };
         let set = Set {
