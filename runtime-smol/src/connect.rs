@@ -133,7 +133,10 @@ async fn connect(endpoint: &Endpoint) -> Result<Async<Stream>, NetError> {
     if let Some(path) = endpoint.socket_path() {
         return Ok(open_path(path).await?);
     }
-    let addresses = look_up(endpoint).await?;
+    connect_to_one(look_up(endpoint).await?).await
+}
+
+async fn connect_to_one(addresses: Vec<SocketAddr>) -> Result<Async<Stream>, NetError> {
     let start = std::time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
     let mut dial = Dial::new(now(), addresses);
@@ -278,7 +281,60 @@ async fn look_up(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetError> {
 mod tests {
     use std::net::TcpListener;
 
+    use socket2::Domain;
+
     use super::*;
+
+    /// A listener whose line is full: whoever connects waits in vain.
+    fn silent() -> (Stream, Vec<Stream>, SocketAddr) {
+        let listener = Stream::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waiting = (0..4).map(|_| {
+            let stream = Stream::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            // It is under way, which is no success.
+            let _ = stream.connect(&address);
+            stream
+        });
+        let waiting = waiting.collect();
+        (listener, waiting, address.as_socket().unwrap())
+    }
+
+    /// An address at which nobody listens, and nobody else will.
+    fn refused() -> (Stream, SocketAddr) {
+        let bound = Stream::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        bound.bind(&any.into()).unwrap();
+        let address = bound.local_addr().unwrap().as_socket().unwrap();
+        (bound, address)
+    }
+
+    #[test]
+    fn a_silent_address_costs_a_moment() {
+        let (_listener, _waiting, silent) = silent();
+        let good = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_bound, refused) = refused();
+        let start = std::time::Instant::now();
+        let addresses = vec![silent, refused, good.local_addr().unwrap()];
+        let stream = smol::block_on(connect_to_one(addresses)).unwrap();
+        let peer = stream.get_ref().peer_addr().unwrap().as_socket();
+        assert_eq!(peer, Some(good.local_addr().unwrap()));
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(250), "{took:?}");
+        assert!(took < Duration::from_millis(1900), "{took:?}");
+    }
+
+    #[test]
+    fn where_all_addresses_fail_the_last_ones_error_is_told() {
+        let (_bound, refused) = refused();
+        let error = smol::block_on(connect_to_one(vec![refused, refused])).unwrap_err();
+        assert_eq!(error.kind, NetErrorKind::Refused);
+        let error = smol::block_on(connect_to_one(Vec::new())).unwrap_err();
+        assert_eq!(error.kind, NetErrorKind::NameNotFound);
+    }
 
     #[test]
     fn t1_the_system_looks_whether_the_peer_is_there() {

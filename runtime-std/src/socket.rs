@@ -285,7 +285,10 @@ pub(crate) fn literal(host: &str) -> Option<IpAddr> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::net::SocketAddr;
     use std::net::TcpListener;
+
+    use socket2::Domain;
 
     use super::*;
 
@@ -304,5 +307,69 @@ mod tests {
         let patience = KEEP_ALIVE_TIME + KEEP_ALIVE_INTERVAL * KEEP_ALIVE_PROBES;
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(patience));
         assert!(socket.tcp_nodelay().unwrap());
+    }
+
+    /// A listener whose line is full: whoever connects waits in vain.
+    fn silent() -> (Stream, Vec<Stream>, SocketAddr) {
+        let listener = Stream::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waiting = (0..4).map(|_| begin(&address).unwrap()).collect();
+        (listener, waiting, address.as_socket().unwrap())
+    }
+
+    /// An address at which nobody listens, and nobody else will.
+    fn refused() -> (Stream, SocketAddr) {
+        let bound = Stream::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        bound.bind(&any.into()).unwrap();
+        let address = bound.local_addr().unwrap().as_socket().unwrap();
+        (bound, address)
+    }
+
+    #[test]
+    fn a_silent_address_costs_a_moment() {
+        let (_listener, _waiting, silent) = silent();
+        let good = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (_bound, refused) = refused();
+        let start = std::time::Instant::now();
+        let now = || Instant::ZERO + start.elapsed();
+        let addresses = [silent, refused, good.local_addr().unwrap()];
+        let mut dial = Dial::new(now(), addresses);
+        let mut attempts = Vec::new();
+        let stream = loop {
+            match look(&mut attempts, &mut dial, now()) {
+                Progress::None => std::thread::sleep(Duration::from_millis(1)),
+                Progress::Connected(stream) => break stream,
+                Progress::Failed(error) => panic!("{error}"),
+            }
+        };
+        let peer = stream.peer_addr().unwrap().as_socket();
+        assert_eq!(peer, Some(good.local_addr().unwrap()));
+        let took = start.elapsed();
+        assert!(took >= Duration::from_millis(250), "{took:?}");
+        assert!(took < Duration::from_millis(1900), "{took:?}");
+    }
+
+    #[test]
+    fn where_all_addresses_fail_the_last_ones_error_is_told() {
+        let (_bound, refused) = refused();
+        let mut dial = Dial::new(Instant::ZERO, [refused, refused]);
+        let mut attempts = Vec::new();
+        let error = loop {
+            match look(&mut attempts, &mut dial, Instant::ZERO) {
+                Progress::None => std::thread::sleep(Duration::from_millis(1)),
+                Progress::Connected(_) => panic!("nobody listens"),
+                Progress::Failed(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let mut none = Dial::new(Instant::ZERO, []);
+        let Progress::Failed(error) = look(&mut attempts, &mut none, Instant::ZERO) else {
+            panic!("there is nothing to try");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

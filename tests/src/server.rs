@@ -97,6 +97,34 @@ impl Server {
         }
     }
 
+    /// Starts `binary` so that it also listens on a socket of the file system, [`Server::socket`].
+    pub fn start_with_socket(binary: &Path) -> io::Result<Self> {
+        Self::start_with_url(binary, &format!("unix://{SOCKET}"))
+    }
+
+    /// Starts `binary` so that it also listens there. Without that it can still be asked what is true.
+    pub fn start_with_url(binary: &Path, url: &str) -> io::Result<Self> {
+        let no_fsync = knows_no_fsync(binary);
+        let mut attempt = 1;
+        loop {
+            let mut server = Self::prepare(binary, no_fsync, &[])?;
+            let plain = server.endpoint();
+            let listen = format!("--listen-client-urls={plain},{url}");
+            server.args.push(listen);
+            match server.launch() {
+                Ok(()) => return Ok(server),
+                Err(_) if attempt < ATTEMPTS && server.lost_its_port() => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Where its socket is, if it was started with one.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(SOCKET)
+    }
+
     /// Starts the server again on the same ports and data and waits until it is healthy; one that
     /// still runs is killed first.
     pub fn restart(&mut self) -> io::Result<()> {
@@ -278,6 +306,8 @@ impl Server {
         let log = self.log_file()?;
         let child = find::quiet(&self.binary)
             .args(&self.args)
+            // Where it makes the sockets it is told to listen on.
+            .current_dir(&self.folder)
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
@@ -381,6 +411,16 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Its folder, which is there.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Lets go of its ports and tells one of them.
+    pub(crate) fn release(self) -> u16 {
+        self.ports.release()
+    }
+
     pub(crate) fn find() -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         LEFTOVERS.call_once(remove_leftovers);
@@ -499,6 +539,9 @@ fn end_leftover(folder: &Path) {
         let _ = kill_process(pid, Signal::KILL);
     }
 }
+
+/// Its socket of the file system. etcd wants a host and a port, and makes a file of that name.
+const SOCKET: &str = "etcd.sock:1";
 
 static LEFTOVERS: Once = Once::new();
 pub(crate) const ATTEMPTS: u32 = 5;
