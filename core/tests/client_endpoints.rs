@@ -563,3 +563,174 @@ fn b6_a_leader_that_is_silent_is_left() {
         "#,
     );
 }
+
+/// Rule B-9. What is known of those that stay is kept, and calls under way at those that go are waited for.
+#[test]
+fn b9_endpoints_are_replaced_under_way() {
+    check(
+        r#"
+        > client a b balance=priority
+        > get 1
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"1"}
+        > answer 1 200 {}
+        call 1: Range
+        > get 2
+        send 1: POST /v3/kv/range {"key":"2"}
+        > watch k
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/watch (open, with a leader)
+        send 2: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 2 id=1 rev=10
+        watch 1: created at 10
+        > put x y
+        connect 3 to a
+        // The watch and what waits for a connection go on elsewhere, what was asked is waited for.
+        > endpoints b c
+        close 2
+        close 3
+        connect 4 to b
+        connect 5 to b
+        > open 4
+        send 4: POST /v3/kv/put {"key":"x","value":"y"}
+        > answer 4 200 {}
+        call 3: Put
+        > open 5
+        send 5: POST /v3/watch (open, with a leader)
+        send 5: {"create_request":{"key":"k","progress_notify":true,"start_revision":"11","watch_id":"1"}}
+        > created 5 id=1 rev=11
+        watch 1: resumed from 11 at b
+        > answer 1 200 {}
+        close 1
+        call 2: Range
+        // Of those it had it still knows all, and one that comes back is taken again.
+        > endpoints a b
+        > get 3
+        connect 6 to a
+        > open 6
+        send 6: POST /v3/kv/range {"key":"3"}
+        "#,
+    );
+}
+
+#[test]
+fn b9_new_endpoints_do_not_wait_for_what_failed_before() {
+    check(
+        r#"
+        > client a
+        > get 1
+        connect 1 to a
+        > refuse 1
+        close 1
+        > wait 5ms
+        > endpoints b
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"1"}
+        > answer 2 200 {}
+        call 1: Range
+        > endpoints
+        refused: no endpoint given
+        "#,
+    );
+}
+
+#[test]
+fn b9_the_members_are_asked_for_and_taken() {
+    check(
+        r#"
+        > client a sync=60s
+        > sync
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/cluster/member/list {"linearizable":true}
+        > answer 1 200 {"members":[{"ID":"1","name":"a","clientURLs":["http://a:2379"]},{"ID":"2","name":"b","clientURLs":["http://b:2379","http://127.0.0.1:2379"]},{"ID":"3","clientURLs":["http://c:2379"]}]}
+        call 1: MemberList
+        > until 60s
+        at 60s
+        close 1
+        connect 2 to a
+        // None is told, so all stays.
+        > open 2
+        send 2: POST /v3/cluster/member/list {"linearizable":true}
+        > answer 2 200 {"members":[]}
+        > until 61s
+        > get 1
+        send 2: POST /v3/kv/range {"key":"1"}
+        > get 2
+        connect 3 to a
+        > answer 2 200 {}
+        call 3: Range
+        send 2: POST /v3/kv/range {"key":"2"}
+        > answer 2 200 {}
+        call 4: Range
+        > until 62s
+        > reset 2
+        close 2
+        > get 3
+        > open 3
+        send 3: POST /v3/kv/range {"key":"3"}
+        > answer 3 200 {}
+        call 5: Range
+        > until 120s
+        at 120s
+        close 3
+        connect 4 to a
+        > open 4
+        send 4: POST /v3/cluster/member/list {"linearizable":true}
+        > answer 4 200 {"members":[{"ID":"2","name":"b","clientURLs":["http://b:2379"]}]}
+        close 4
+        > get 4
+        connect 5 to b
+        "#,
+    );
+}
+
+/// A member that goes takes its token with it, and a login under way begins anew.
+#[test]
+fn b9_a_login_goes_on_at_the_new_endpoints() {
+    check(
+        r#"
+        > client a user=root password=p
+        > get 1
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/auth/authenticate {"name":"root","password":"p"}
+        > watch k
+        > endpoints b
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/auth/authenticate {"name":"root","password":"p"}
+        > answer 2 200 {"token":"T1"}
+        send 2: POST /v3/kv/range {"key":"1"} as T1
+        connect 3 to b
+        > answer 2 200 {}
+        call 1: Range
+        "#,
+    );
+}
+
+#[test]
+fn b9_g42_members_that_must_not_see_the_token_are_left_out() {
+    check(
+        r#"
+        > client 127.0.0.1 token=T1 clear=no
+        > sync
+        connect 1 to 127.0.0.1
+        > open 1
+        send 1: POST /v3/cluster/member/list {"linearizable":true} as T1
+        > answer 1 200 {"members":[{"ID":"1","name":"a","clientURLs":["http://a:2379","http://127.0.0.1:3"]}]}
+        call 1: MemberList
+        close 1
+        > get 1
+        connect 2 to 127.0.0.1
+        > endpoints a
+        refused: credentials are not usable: they would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
+        > get 2
+        connect 3 to 127.0.0.1
+        "#,
+    );
+}

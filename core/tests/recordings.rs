@@ -287,7 +287,7 @@ fn damage_is_refused_where_it_is() {
         (2, "\"max_attempts\":100,", "", "max_attempts"),
         (2, "{\"now\":0,", "{\"now\":00,", "JSON"),
         (2, "{\"now\":0,", "{\"now\": 0,", "order"),
-        (2, "http://a:2379", "unix://a:2379", "scheme"),
+        (2, "http://a:2379", "file://a:2379", "scheme"),
         (3, "> 0 call", "> x call", "number"),
         (3, "> 0 call", "> 9223372036854775807 call", "146 years"),
         (3, " call Put", " call Pat", "no such call"),

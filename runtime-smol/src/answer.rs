@@ -9,7 +9,9 @@ use etcd_core::Call;
 use etcd_core::CallId;
 use etcd_core::CallOptions;
 use etcd_core::Error;
+use etcd_core::Instant;
 use etcd_core::Response;
+use etcd_core::trace::Recorded;
 
 use crate::shared::CallSlot;
 use crate::shared::Shared;
@@ -27,8 +29,16 @@ pub(crate) struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// Hands the call to the core. Where a connection is free, this also writes the request.
     pub(crate) fn submit<C: Call>(shared: &'a Shared, call: C, options: CallOptions) -> Self {
+        Self::begin(shared, |core, now| core.call_with(now, call, options))
+    }
+
+    /// The same, of whatever begins a call.
+    pub(crate) fn begin(
+        shared: &'a Shared,
+        begin: impl FnOnce(&mut Recorded, Instant) -> CallId,
+    ) -> Self {
         let call = shared.visit(|state, now| {
-            let call = state.core.call_with(now, call, options);
+            let call = begin(&mut state.core, now);
             state.calls.insert(call, CallSlot::Waiting(None));
             call
         });

@@ -12,7 +12,10 @@ use etcd_core::CallOptions;
 use etcd_core::Config;
 use etcd_core::ConfigError;
 use etcd_core::Credentials;
+use etcd_core::Endpoint;
 use etcd_core::Error;
+use etcd_core::MemberList;
+use etcd_core::MemberListResponse;
 use etcd_core::Stats;
 use etcd_core::Watch;
 use etcd_core::WatchOptions;
@@ -295,6 +298,48 @@ impl Client {
         self.handle
             .shared
             .visit(|state, now| state.core.set_credentials(now, credentials));
+    }
+
+    /// Takes these endpoints from now on, on all clones. Watches go on without a gap; see
+    /// [`etcd_core::Client::set_endpoints`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there are none, or the client's credentials may not go to one of them; nothing changes
+    /// then.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// # let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// client.set_endpoints(["http://127.0.0.1:22379".parse()?])?;
+    /// # Ok::<(), etcd_smol::ConfigError>(()) });
+    /// ```
+    pub fn set_endpoints(
+        &self,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> Result<(), ConfigError> {
+        self.handle
+            .shared
+            .visit(|state, now| state.core.set_endpoints(now, endpoints))
+    }
+
+    /// Asks for the cluster's members and takes their endpoints from now on, on all clones; see
+    /// [`etcd_core::Client::sync`] for which, and [`Config::sync_interval`] for doing so again and again.
+    ///
+    /// # Errors
+    ///
+    /// Why they could not be asked for; the endpoints stay then.
+    ///
+    /// ```no_run
+    /// # smol::block_on(async {
+    /// # let client = etcd_smol::Client::connect(["http://127.0.0.1:2379"]).await?;
+    /// let members = client.sync().await?.members;
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) });
+    /// ```
+    pub async fn sync(&self) -> Result<MemberListResponse, Error> {
+        let answer = Answer::begin(&self.handle.shared, |core, now| core.sync(now)).await?;
+        let typed = MemberList::from_response(answer);
+        Ok(typed.expect("the core answers each call with its own response"))
     }
 
     /// Ends everything now, on all clones: calls under way and later ones end with `Unavailable`,

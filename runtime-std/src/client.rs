@@ -14,8 +14,11 @@ use etcd_core::CallOptions;
 use etcd_core::Config;
 use etcd_core::ConfigError;
 use etcd_core::Credentials;
+use etcd_core::Endpoint;
 use etcd_core::Error;
 use etcd_core::Instant;
+use etcd_core::MemberList;
+use etcd_core::MemberListResponse;
 use etcd_core::Response;
 use etcd_core::Stats;
 use etcd_core::Watch;
@@ -306,6 +309,45 @@ impl Client {
         self.handle
             .shared()
             .command(|state, now| state.core.set_credentials(now, credentials));
+    }
+
+    /// Takes these endpoints from now on, for all clones. Watches go on without a gap; see
+    /// [`etcd_core::Client::set_endpoints`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there are none, or the client's credentials may not go to one of them; nothing changes
+    /// then.
+    ///
+    /// ```
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// client.set_endpoints(["http://127.0.0.1:22379".parse()?])?;
+    /// # Ok::<(), etcd_std::ConfigError>(())
+    /// ```
+    pub fn set_endpoints(
+        &self,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> Result<(), ConfigError> {
+        self.handle
+            .shared()
+            .command(|state, now| state.core.set_endpoints(now, endpoints))
+    }
+
+    /// Asks for the cluster's members and takes their endpoints from now on, for all clones; see
+    /// [`etcd_core::Client::sync`] for which, and [`Config::sync_interval`] for doing so again and again.
+    ///
+    /// # Errors
+    ///
+    /// Why they could not be asked for; the endpoints stay then.
+    ///
+    /// ```no_run
+    /// let client = etcd_std::Client::connect(["http://127.0.0.1:2379"])?;
+    /// let members = client.sync()?.members;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sync(&self) -> Result<MemberListResponse, Error> {
+        let answer = self.handle.shared().call_by(|core, now| core.sync(now))?;
+        Ok(typed::<MemberList>(answer))
     }
 
     /// Ends everything now, for all clones: calls under way end as unavailable, watches with

@@ -29,6 +29,7 @@ use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_core::WatchId;
 use etcd_core::WatchOptions;
+use etcd_core::trace::Recorded;
 
 use crate::shared::Key;
 use crate::shared::Leader;
@@ -40,8 +41,16 @@ use crate::shared::State;
 impl Shared {
     /// Makes a call and waits for its result.
     pub(crate) fn call<C: Call>(&self, call: C, options: CallOptions) -> Result<Response, Error> {
+        self.call_by(|core, now| core.call_with(now, call, options))
+    }
+
+    /// The same, of whatever begins a call.
+    pub(crate) fn call_by(
+        &self,
+        begin: impl FnOnce(&mut Recorded, Instant) -> CallId,
+    ) -> Result<Response, Error> {
         let (mut locked, now) = self.begin();
-        let id = locked.begin_call(now, call, options);
+        let id = locked.begin_call(now, begin);
 
         let result = self.wait(locked, now, Key::Call(id), None, |state, _| {
             state.take_answer(id)
@@ -55,7 +64,7 @@ impl Shared {
     /// Starts a call. Whoever waits for it looks after it, and until then the helper.
     pub(crate) fn start_call<C: Call>(&self, call: C, options: CallOptions) -> CallId {
         let (mut locked, now) = self.begin();
-        let id = locked.begin_call(now, call, options);
+        let id = locked.begin_call(now, |core, now| core.call_with(now, call, options));
         locked.hand_on();
         id
     }
@@ -100,11 +109,12 @@ impl Shared {
     }
 
     /// Tells the core something that nobody waits for.
-    pub(crate) fn command(&self, command: impl FnOnce(&mut State, Instant)) {
+    pub(crate) fn command<R>(&self, command: impl FnOnce(&mut State, Instant) -> R) -> R {
         let (mut locked, now) = self.begin();
-        command(&mut locked, now);
+        let result = command(&mut locked, now);
         locked.drain(now);
         locked.hand_on();
+        result
     }
 
     /// Takes the lock to give the core something to do.
@@ -209,8 +219,12 @@ impl Shared {
 
 impl State {
     /// Gives a call to the core, and keeps a place for its answer.
-    fn begin_call<C: Call>(&mut self, now: Instant, call: C, options: CallOptions) -> CallId {
-        let id = self.core.call_with(now, call, options);
+    fn begin_call(
+        &mut self,
+        now: Instant,
+        begin: impl FnOnce(&mut Recorded, Instant) -> CallId,
+    ) -> CallId {
+        let id = begin(&mut self.core, now);
         self.answers.insert(id, None);
         self.unanswered += 1;
         // The request goes out here, from this thread.

@@ -13,13 +13,16 @@ use etcd_core::AlarmMember;
 use etcd_core::Call;
 use etcd_core::CallOptions;
 use etcd_core::Config;
+use etcd_core::ConfigError;
 use etcd_core::DeleteRange;
 use etcd_core::DeleteRangeResponse;
+use etcd_core::Endpoint;
 use etcd_core::Error;
 use etcd_core::Guard;
 use etcd_core::IntoBytes;
 use etcd_core::LeaseEvent;
 use etcd_core::LeasePhase;
+use etcd_core::MemberListResponse;
 use etcd_core::ObserveResponse;
 use etcd_core::Put;
 use etcd_core::PutResponse;
@@ -106,6 +109,12 @@ pub trait Driver: Clone + Send + Sync + 'static {
 
     /// What the client has done since its start.
     fn stats(&self) -> Stats;
+
+    /// Takes these endpoints from now on.
+    fn set_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), ConfigError>;
+
+    /// Asks for the cluster's members and takes their endpoints.
+    fn sync(&self) -> Result<MemberListResponse, Error>;
 
     /// Ends everything now.
     fn shutdown(&self);
@@ -271,6 +280,14 @@ impl Driver for etcd_std::Client {
         self.stats()
     }
 
+    fn set_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), ConfigError> {
+        self.set_endpoints(endpoints)
+    }
+
+    fn sync(&self) -> Result<MemberListResponse, Error> {
+        self.sync()
+    }
+
     fn shutdown(&self) {
         self.shutdown();
     }
@@ -368,6 +385,14 @@ impl Driver for etcd_smol::Client {
 
     fn stats(&self) -> Stats {
         self.stats()
+    }
+
+    fn set_endpoints(&self, endpoints: Vec<Endpoint>) -> Result<(), ConfigError> {
+        self.set_endpoints(endpoints)
+    }
+
+    fn sync(&self) -> Result<MemberListResponse, Error> {
+        block_on(self.sync())
     }
 
     fn shutdown(&self) {

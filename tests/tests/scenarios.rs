@@ -26,6 +26,7 @@ macro_rules! scenarios {
 scenarios! {
     Ensemble::start(3) => {
         provoked: errors_of_a_cluster_that_loses_members;
+        endpoints: endpoints_replaced_under_load_lose_nothing, members_are_learned_from_the_cluster;
     }
     Ensemble::start(1) => {
         provoked: errors_of_members_and_learners;

@@ -42,6 +42,10 @@ pub struct Config {
     pub namespace: Namespace,
     /// What the Host header says in place of the endpoint's own. Set by [`Config::set_host`].
     pub(crate) host: Option<String>,
+    /// How often the cluster's members are asked for, to be the endpoints from then on
+    /// ([`Client::sync`](crate::Client::sync), rule B-9); at least 1 s. Never by default: the endpoints stay as
+    /// they are configured.
+    pub sync_interval: Option<Duration>,
     /// Headers sent with every request. Set by [`Config::add_header`], which checks them.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// Who the client is. Set by [`Config::set_credentials`].
@@ -208,6 +212,7 @@ impl Config {
             api_prefix: ApiPrefix::default(),
             namespace: Namespace::default(),
             host: None,
+            sync_interval: None,
             headers: Vec::new(),
             credentials: None,
             token_ttl: Duration::from_secs(300),
@@ -258,12 +263,7 @@ impl Config {
                 name: name.as_str().to_owned(),
             });
         }
-        if !self.endpoints.iter().all(|it| credentials.may_go_to(it)) {
-            return Err(ConfigError::BadCredentials {
-                reason: "they would go over plain HTTP to another machine; use https://, or allow it with \
-                         Credentials::over_plain_http",
-            });
-        }
+        credentials.check(&self.endpoints)?;
         self.credentials = Some(credentials);
         Ok(())
     }

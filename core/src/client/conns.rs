@@ -13,6 +13,7 @@ use super::notice::Reason;
 use super::notice::Use;
 use super::notice::What;
 use super::output::Output;
+use super::pool::Gate;
 use super::timer::Timer;
 use crate::conn::Conn;
 use crate::conn::Lane;
@@ -75,23 +76,41 @@ impl Client {
     /// sometimes, with the waits of their lanes and what their members took.
     pub(super) fn place_of(&mut self, endpoint: &Endpoint) -> EndpointIndex {
         if self.endpoints.are_many() {
-            let waits = self.gates.iter().filter(|(_, gate)| !gate.is_open());
-            let lanes = self.calls.lanes().chain(self.streams.lanes());
-            let lanes = lanes.chain(waits.map(|(lane, _)| *lane));
-            let named = lanes.filter_map(Lane::endpoint);
-            let named = named.chain(self.conns.values().map(|conn| conn.endpoint));
-            self.endpoints.keep(&named.collect());
-            let endpoints = &self.endpoints;
-            let is_kept = |at| endpoints.has(at);
-            self.gates
-                .retain(|lane, _| lane.endpoint().is_none_or(is_kept));
-            self.auth.keep(is_kept);
+            self.forget_endpoints();
         }
         let at = self.endpoints.find_or_add(endpoint);
-        if at.0 >= self.endpoints.configured() {
+        if !self.endpoints.is_configured(at) {
             self.auth.add_endpoint(at, endpoint);
         }
         at
+    }
+
+    /// Forgets the endpoints that are not configured and that nothing names any more.
+    pub(super) fn forget_endpoints(&mut self) {
+        let waits = self.gates.iter().filter(|(_, gate)| !gate.is_open());
+        let lanes = self.calls.lanes().chain(self.streams.lanes());
+        let lanes = lanes.chain(waits.map(|(lane, _)| *lane));
+        let named = lanes.filter_map(Lane::endpoint);
+        let named = named.chain(self.conns.values().map(|conn| conn.endpoint));
+        self.endpoints.keep(&named.collect());
+        let endpoints = &self.endpoints;
+        let is_kept = |at| endpoints.has(at);
+        self.gates
+            .retain(|lane, _| lane.endpoint().is_none_or(is_kept));
+        self.auth.keep(is_kept);
+        self.watches.keep(is_kept);
+        self.notices.keep(is_kept);
+    }
+
+    /// What failed before says nothing of endpoints that are new: whatever waits to connect may do so.
+    pub(super) fn open_gates(&mut self) {
+        let gates = self.gates.iter_mut();
+        for (lane, gate) in gates.filter(|(lane, _)| lane.endpoint().is_none()) {
+            if let Some(until) = gate.until() {
+                self.timers.disarm(until, Timer::Retry(*lane));
+            }
+            *gate = Gate::default();
+        }
     }
 
     /// Whether a connection may be opened as far as their number goes. One for calls that nobody uses
@@ -346,7 +365,7 @@ impl Client {
 
     /// Whether a lane may open a connection now.
     pub(super) fn may_open(&self, lane: Lane) -> bool {
-        self.gates.get(&lane).is_none_or(super::pool::Gate::is_open)
+        self.gates.get(&lane).is_none_or(Gate::is_open)
     }
 
     /// Hands on what the server said on a connection, and closes it if it is of no more use.
@@ -413,6 +432,7 @@ fn is_denied(reason: &CloseReason) -> bool {
 fn is_failure(conn: &Conn, reason: &CloseReason) -> bool {
     match reason {
         CloseReason::Idle
+        | CloseReason::Removed
         | CloseReason::Canceled
         | CloseReason::NotReusable
         | CloseReason::Shutdown => false,

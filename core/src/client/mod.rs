@@ -31,6 +31,7 @@ mod counts;
 pub(crate) mod endpoint;
 mod evidence;
 mod lease;
+mod members;
 pub mod notice;
 mod options;
 pub(crate) mod output;
@@ -63,6 +64,7 @@ use self::calls::Calls;
 use self::endpoint::Endpoints;
 use self::evidence::Evidence;
 use self::lease::Leases;
+use self::members::Syncs;
 use self::notice::Notices;
 use self::notice::Wake;
 use self::notice::What;
@@ -133,6 +135,7 @@ pub struct Client {
     streams: Streams,
     leases: Leases,
     auth: Auth,
+    syncs: Syncs,
     notices: Notices,
     /// The newest moment it was told.
     now: Instant,
@@ -183,7 +186,7 @@ impl Client {
         let auth = Auth::new(config.credentials.clone(), &endpoints, now);
         #[cfg(feature = "planted")]
         let auth = auth.with_planted(config.planted);
-        Self {
+        let mut client = Self {
             budget: Budget::new(config.retry_budget, now),
             endpoints,
             wire: WireConfig {
@@ -207,6 +210,7 @@ impl Client {
             watches: Watches::default(),
             streams: Streams::default(),
             leases: Leases::default(),
+            syncs: Syncs::default(),
             now,
             outputs: VecDeque::new(),
             stats: Stats::default(),
@@ -216,7 +220,9 @@ impl Client {
             next_stream: 1,
             next_lease: 1,
             is_shut_down: false,
-        }
+        };
+        client.arm_sync(now);
+        client
     }
 
     /// Ends everything: calls with `Unavailable`, watches, snapshots, observations and leases that are
@@ -424,6 +430,7 @@ impl Client {
                 Timer::Lease => self.leases_are_due(),
                 Timer::Connect(conn) => self.connect_timed_out(now, conn),
                 Timer::Created(conn) => self.created_timed_out(now, conn),
+                Timer::Sync => self.sync_is_due(now),
                 Timer::Login => self.login_is_due(),
                 Timer::Silence(conn) => self.silence_is_due(now, conn),
                 Timer::Progress(conn) => self.progress_is_owed(now, conn),
@@ -534,6 +541,7 @@ impl Client {
         self.finish_lease_calls(now);
         self.wake_leases(now);
         self.finish_login(now);
+        self.finish_sync(now);
         self.probe(now);
         self.ask_for_leader(now);
         self.finish_resyncs(now);

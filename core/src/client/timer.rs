@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     Connect(ConnId),
     /// A server has to have confirmed a watch.
     Created(ConnId),
+    /// The cluster's members are to be asked for.
+    Sync,
     /// Those who wait for a token may ask for one again.
     Login,
     /// A watch connection was silent for long, or did not answer whether it is there.

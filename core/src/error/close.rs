@@ -38,6 +38,8 @@ pub enum CloseReason {
     Status(super::Status),
     /// The server said that this connection takes no further request.
     NotReusable,
+    /// Its endpoint was taken out of the configuration.
+    Removed,
     /// Nothing was left to do on it.
     Idle,
     /// A call's deadline passed while the server owed its answer.
@@ -81,6 +83,7 @@ impl fmt::Display for CloseReason {
             Self::Limit(limit) => fmt::Display::fmt(limit, f),
             Self::Status(status) => write!(f, "server ended the stream: {status}"),
             Self::NotReusable => f.write_str("server will close the connection"),
+            Self::Removed => f.write_str("its endpoint is no longer configured"),
             Self::Idle => f.write_str("nothing was left to do on the connection"),
             Self::Silent => f.write_str("server was silent when it was asked"),
             Self::Deadline => f.write_str("a deadline passed before the answer came"),

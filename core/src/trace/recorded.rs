@@ -11,6 +11,7 @@ use crate::api::Watch;
 use crate::client::CallOptions;
 use crate::client::Client;
 use crate::client::Credentials;
+use crate::client::Endpoint;
 use crate::client::KeepAlive;
 use crate::client::LeaseEvent;
 use crate::client::LeaseState;
@@ -20,6 +21,7 @@ use crate::client::StreamEvent;
 use crate::client::WatchEvent;
 use crate::client::WatchOptions;
 use crate::client::notice::Notice;
+use crate::error::ConfigError;
 use crate::error::NetError;
 use crate::id::CallId;
 use crate::id::ConnId;
@@ -33,6 +35,7 @@ use super::calls::Manner;
 use super::outputs;
 use super::recorder::Recorder;
 use super::settings::write_credentials;
+use super::settings::write_endpoints;
 
 /// A [`Client`] that can be recorded: the same commands, inputs and outputs, in the place of the
 /// client in a driver.
@@ -322,6 +325,49 @@ impl Recorded {
     pub fn revoke_lease(&mut self, now: Instant, lease: KeepAliveId) {
         self.tell(|log| log.input(now, format_args!("revoke {}", lease.get())));
         self.client.revoke_lease(now, lease);
+    }
+
+    /// As [`Client::set_endpoints`].
+    ///
+    /// # Errors
+    ///
+    /// As those of [`Client::set_endpoints`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// client.set_endpoints(Instant::ZERO, ["127.0.0.1:22379".parse()?])?;
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn set_endpoints(
+        &mut self,
+        now: Instant,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> Result<(), ConfigError> {
+        let endpoints: Vec<Endpoint> = endpoints.into_iter().collect();
+        self.is_used = true;
+        self.tell(|log| {
+            let text = write_endpoints(&endpoints);
+            log.input_json(now, format_args!("endpoints"), text.as_bytes());
+        });
+        self.client.set_endpoints(now, endpoints)
+    }
+
+    /// As [`Client::sync`].
+    ///
+    /// ```
+    /// # use etcd_core::trace::Recorded;
+    /// # use etcd_core::{Config, Instant};
+    /// # let mut client = Recorded::new(Config::new(["127.0.0.1:2379"])?, 1, Instant::ZERO);
+    /// assert_eq!(client.sync(Instant::ZERO).get(), 1);
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    pub fn sync(&mut self, now: Instant) -> CallId {
+        self.tell(|log| log.input(now, format_args!("sync")));
+        let id = self.client.sync(now);
+        self.tell(|log| log.output(format_args!("call {}", id.get())));
+        id
     }
 
     /// As [`Client::set_credentials`].

@@ -18,6 +18,7 @@ use super::recorder::FULL;
 use super::recorder::Recording;
 use super::settings::Start;
 use super::settings::read_credentials;
+use super::settings::read_endpoints;
 use super::text::unescape;
 use crate::client::Client;
 use crate::id::CallId;
@@ -438,6 +439,15 @@ impl<'a> Replayer<'a> {
                 let credentials = serde_json::from_slice(&bytes(rest)?).ok();
                 let credentials = credentials.as_ref().and_then(read_credentials);
                 client.set_credentials(now, credentials.ok_or("these are no credentials")?);
+            }
+            "endpoints" => {
+                let endpoints = serde_json::from_slice(&bytes(rest)?).ok();
+                let endpoints = endpoints.as_ref().and_then(read_endpoints);
+                // One that was refused is refused again.
+                let _ = client.set_endpoints(now, endpoints.ok_or("these are no endpoints")?);
+            }
+            "sync" => {
+                client.sync(now);
             }
             "shutdown" => client.shutdown(now),
             "connected" => client.handle_connected(now, conn(rest)?),

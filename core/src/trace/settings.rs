@@ -16,6 +16,7 @@ use crate::api::Namespace;
 use crate::client::Balance;
 use crate::client::Config;
 use crate::client::Credentials;
+use crate::client::Endpoint;
 use crate::client::WatchCarrier;
 use crate::time::Instant;
 
@@ -67,6 +68,20 @@ impl Setting for Duration {
 
     fn read(value: &Value) -> Option<Self> {
         u64::read(value).map(Self::from_nanos)
+    }
+}
+
+impl<T: Setting> Setting for Option<T> {
+    fn write(&self) -> String {
+        self.as_ref()
+            .map_or_else(|| "null".to_owned(), Setting::write)
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            value => T::read(value).map(Some),
+        }
     }
 }
 
@@ -149,6 +164,7 @@ macro_rules! settings {
 }
 
 settings! {
+    sync_interval,
     token_ttl,
     connect_timeout,
     read_timeout,
@@ -230,8 +246,6 @@ impl Start {
 
     pub(super) fn write(&self) -> String {
         let config = &self.config;
-        let endpoints = config.endpoints.iter();
-        let endpoints = endpoints.map(|endpoint| text(&endpoint.to_string()));
         let headers = config.headers.iter().map(|(name, value)| {
             let value = text(&crossed_out(value.len()));
             list([text(name.as_str()), value].into_iter())
@@ -244,7 +258,7 @@ impl Start {
             member("now", &self.now.write()),
             member("seed", &self.seed.write()),
             member("secret_prefixes", &list(prefixes)),
-            member("endpoints", &list(endpoints)),
+            member("endpoints", &write_endpoints(&config.endpoints)),
             member("api_prefix", &text(&config.api_prefix.to_string())),
             member("namespace", &config.namespace.write()),
             member("host", &host),
@@ -358,6 +372,15 @@ pub(super) fn write_credentials(credentials: Option<&Credentials>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+pub(super) fn write_endpoints(endpoints: &[Endpoint]) -> String {
+    list(endpoints.iter().map(|endpoint| text(&endpoint.to_string())))
+}
+
+/// Reads what `write_endpoints` wrote.
+pub(super) fn read_endpoints(value: &Value) -> Option<Vec<Endpoint>> {
+    texts(value)?.map(|text| text?.parse().ok()).collect()
+}
+
 /// Reads what `write_credentials` wrote; `None` inside is for none.
 pub(super) fn read_credentials(value: &Value) -> Option<Option<Credentials>> {
     let Value::Object(members) = value else {
@@ -423,7 +446,7 @@ mod tests {
         let error = Start::read(more.as_bytes()).err().unwrap();
         assert!(error.contains("colour"), "{error}");
         for (part, other) in [
-            ("http://a:1", "unix://a:1"),
+            ("http://a:1", "file://a:1"),
             ("\"now\":7", "\"now\":-7"),
             ("\"xxxxxx\"", "\"\\r\\n\""),
             ("\"user\":\"root\",", ""),

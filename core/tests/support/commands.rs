@@ -148,6 +148,18 @@ impl World {
                 let credentials = credentials(&words);
                 self.client().set_credentials(now, credentials);
             }
+            "endpoints" => {
+                let endpoints = words.plain.iter().map(|text| text.parse().unwrap());
+                let endpoints: Vec<Endpoint> = endpoints.collect();
+                let set = self.client().set_endpoints(now, endpoints);
+                if let Err(error) = set {
+                    self.say(&format!("refused: {error}"));
+                }
+            }
+            "sync" => {
+                let call = self.client().sync(now);
+                self.calls.insert(call.get(), call);
+            }
             "shutdown" => self.client().shutdown(now),
             // Watches.
             "watch" => {
@@ -394,6 +406,7 @@ impl World {
                 "write_timeout" => config.write_timeout = duration(value),
                 "created_timeout" => config.watch_created_timeout = duration(value),
                 "attempt_timeout" => config.attempt_timeout = duration(value),
+                "sync" => config.sync_interval = Some(duration(value)),
                 "namespace" => config.namespace = etcd_core::Namespace::new(*value),
                 "balance" => {
                     config.balance = match *value {

@@ -4,7 +4,8 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use etcd_core::{Call, CallId, CallOptions, Error, Response};
+use etcd_core::trace::Recorded;
+use etcd_core::{Call, CallId, CallOptions, Error, Instant, Response};
 
 use super::Handle;
 use crate::world::CallSlot;
@@ -21,8 +22,16 @@ pub(super) struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// Hands the call to the core.
     pub(super) fn submit<C: Call>(handle: &'a Handle, call: C, options: CallOptions) -> Self {
+        Self::begin(handle, |core, now| core.call_with(now, call, options))
+    }
+
+    /// The same, of whatever begins a call.
+    pub(super) fn begin(
+        handle: &'a Handle,
+        begin: impl FnOnce(&mut Recorded, Instant) -> CallId,
+    ) -> Self {
         let call = handle.link.visit(|core, slots, now| {
-            let call = core.call_with(now, call, options);
+            let call = begin(core, now);
             slots.calls.insert(call, CallSlot::Waiting(None));
             call
         });

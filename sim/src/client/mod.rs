@@ -25,7 +25,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use etcd_core::{
-    Call, CallOptions, Credentials, Error, IntoBytes, Observe, Range, Stats, Watch, WatchOptions,
+    Call, CallOptions, ConfigError, Credentials, Endpoint, Error, IntoBytes, MemberList,
+    MemberListResponse, Observe, Range, Stats, Watch, WatchOptions,
 };
 
 use self::answer::Answer;
@@ -152,7 +153,7 @@ impl Client {
     }
 
     /// Takes a snapshot of the store of this member.
-    pub async fn snapshot_of(&self, endpoint: etcd_core::Endpoint) -> Snapshot {
+    pub async fn snapshot_of(&self, endpoint: Endpoint) -> Snapshot {
         self.snapshot_with(CallOptions::default().with_endpoint(endpoint))
             .await
     }
@@ -175,6 +176,32 @@ impl Client {
         self.handle
             .link
             .visit(|core, _, now| core.set_credentials(now, credentials));
+    }
+
+    /// Takes these endpoints from now on, on all clones.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there are none, or the client's credentials may not go to one of them.
+    pub fn set_endpoints(
+        &self,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> Result<(), ConfigError> {
+        let endpoints: Vec<Endpoint> = endpoints.into_iter().collect();
+        self.handle
+            .link
+            .visit(|core, _, now| core.set_endpoints(now, endpoints))
+    }
+
+    /// Asks for the cluster's members and takes their endpoints from now on, on all clones.
+    ///
+    /// # Errors
+    ///
+    /// Why they could not be asked for; the endpoints stay then.
+    pub async fn sync(&self) -> Result<MemberListResponse, Error> {
+        let answer = Answer::begin(&self.handle, |core, now| core.sync(now)).await?;
+        let typed = MemberList::from_response(answer);
+        Ok(typed.expect("the core answers each call with its own response"))
     }
 
     /// Ends everything now, on all clones: calls under way and later ones end with `Unavailable`,

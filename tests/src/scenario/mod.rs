@@ -5,6 +5,7 @@
 //! Where the truth is the store's, it is asked for with [`http`], not with the client under test.
 
 pub mod auth;
+pub mod endpoints;
 pub mod errors;
 pub mod every;
 pub mod flow;

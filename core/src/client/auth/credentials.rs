@@ -122,6 +122,17 @@ impl Credentials {
         self.over_plain_http
     }
 
+    /// Whether they may be shown to all of these.
+    pub(crate) fn check(&self, endpoints: &[Endpoint]) -> Result<(), ConfigError> {
+        if endpoints.iter().all(|endpoint| self.may_go_to(endpoint)) {
+            return Ok(());
+        }
+        Err(ConfigError::BadCredentials {
+            reason: "they would go over plain HTTP to another machine; use https://, or allow it with \
+                     Credentials::over_plain_http",
+        })
+    }
+
     /// Whether they may be shown to this endpoint.
     pub(crate) const fn may_go_to(&self, endpoint: &Endpoint) -> bool {
         self.over_plain_http || endpoint.is_tls() || endpoint.is_loopback()

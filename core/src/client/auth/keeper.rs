@@ -133,6 +133,16 @@ impl Keeper {
         };
     }
 
+    pub(super) const fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Forgets which endpoints there are.
+    pub(super) fn clear_endpoints(&mut self) {
+        self.forbidden.clear();
+        self.is_forbidden = false;
+    }
+
     /// An endpoint that requests may go to; a login goes to those that are configured.
     pub(super) fn add_endpoint(
         &mut self,

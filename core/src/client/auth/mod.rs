@@ -40,6 +40,7 @@ use crate::api::Response;
 use crate::conn::Conn;
 use crate::conn::Lane;
 use crate::error::Applied;
+use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::Known;
 use crate::error::Misuse;
@@ -104,6 +105,14 @@ impl Auth {
         };
         auth.add_endpoints(endpoints);
         auth
+    }
+
+    /// Whether the credentials may go to all of these.
+    pub(super) fn check_endpoints(&self, endpoints: &[Endpoint]) -> Result<(), ConfigError> {
+        match self.keeper.credentials() {
+            Some(credentials) => credentials.check(endpoints),
+            None => Ok(()),
+        }
     }
 
     fn add_endpoints(&mut self, endpoints: &Endpoints) {
@@ -218,14 +227,21 @@ impl Client {
         if self.is_shut_down {
             return;
         }
+        self.auth.keeper.set_credentials(credentials, now);
+        self.restart_logins(now);
+        self.settle(now);
+    }
+
+    /// Credentials or endpoints have changed: a login under way is given up, and whoever waited is admitted anew.
+    pub(super) fn restart_logins(&mut self, now: Instant) {
+        self.auth.keeper.clear_endpoints();
+        self.auth.add_endpoints(&self.endpoints);
+        self.auth.answer = None;
+        // Last, as it may begin another one.
         if let Some(login) = self.auth.login.take() {
             self.cancel_call(now, login);
         }
-        self.auth.answer = None;
-        self.auth.keeper.set_credentials(credentials, now);
-        self.auth.add_endpoints(&self.endpoints);
         self.release_calls();
-        self.settle(now);
     }
 
     /// Whether a request may go to a member now. A login it needs is put in line.

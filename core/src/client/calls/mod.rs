@@ -28,11 +28,11 @@ mod repeats;
 mod table;
 
 pub(super) use self::table::Calls;
+pub(super) use self::table::Owner;
 pub(super) use self::table::Pending;
 
 use core::time::Duration;
 
-use self::table::Owner;
 use self::table::State;
 use super::Client;
 use super::notice::EndpointReason;
@@ -237,6 +237,23 @@ impl Client {
         }
     }
 
+    /// Makes a call for the client's own ends, at whatever endpoint is current.
+    pub(super) fn call_for_itself<C: Call>(&mut self, now: Instant, owner: Owner, call: &C) {
+        let id = self.next_call_id();
+        let deadline = now + self.config.read_timeout;
+        let request = Encoded::new(call);
+        let pending = Pending {
+            owner,
+            ..Pending::new(request, Class::Read, Lane::Calls, deadline)
+        };
+        self.add_call(id, pending);
+    }
+
+    /// Whether this call has not ended.
+    pub(super) fn has_call(&self, id: CallId) -> bool {
+        self.calls.table.contains_key(&id)
+    }
+
     /// Asks one endpoint something that the client itself wants to know.
     fn ask<C: Call>(&mut self, deadline: Instant, owner: Owner, at: EndpointIndex, question: &C) {
         let id = self.next_call_id();
@@ -393,7 +410,11 @@ impl Client {
         }
         self.calls.kept -= usize::from(call.owner.is_kept());
         match call.owner {
-            Owner::User => self.tell_answer(id, result),
+            Owner::User => {
+                self.sync_answered(id, &result);
+                self.tell_answer(id, result);
+            }
+            Owner::Sync => self.members_told(&result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
             Owner::Leader => {}

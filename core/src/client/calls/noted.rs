@@ -62,6 +62,7 @@ impl Owner {
             Self::VersionOf(_) => notice::Owner::Version,
             Self::Login(_) => notice::Owner::Login,
             Self::Probe(_) | Self::Leader => notice::Owner::Probe,
+            Self::Sync => notice::Owner::Members,
             Self::Lease(kept) => notice::Owner::Lease(kept),
             Self::Resync(watch) => notice::Owner::Watch(watch),
         }

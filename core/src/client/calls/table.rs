@@ -94,7 +94,7 @@ pub(super) enum State {
 
 /// Who wants the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(in crate::client) enum Owner {
     User,
     /// The connection whose server's version is asked for.
     VersionOf(ConnId),
@@ -104,6 +104,8 @@ pub(super) enum Owner {
     Probe(EndpointIndex),
     /// The client itself, to learn who leads.
     Leader,
+    /// The client itself, for the cluster's members.
+    Sync,
     /// A lease that is kept alive.
     Lease(KeepAliveId),
     /// A watch that reads its range after a compaction.
@@ -113,7 +115,10 @@ pub(super) enum Owner {
 impl Owner {
     /// Whether its calls do not count against the limit of calls.
     pub(super) const fn is_kept(self) -> bool {
-        matches!(self, Self::Lease(_) | Self::Resync(_) | Self::Leader)
+        matches!(
+            self,
+            Self::Lease(_) | Self::Resync(_) | Self::Leader | Self::Sync
+        )
     }
 
     /// Whether the client asks for itself, and once, what an endpoint has to say.

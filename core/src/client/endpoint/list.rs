@@ -46,24 +46,32 @@ pub enum Balance {
 /// The configured endpoints, which of them is next, and others that calls were pinned to.
 #[derive(Debug)]
 pub(crate) struct Endpoints {
-    /// The configured ones, at least one; their places are 0 and up.
-    list: Vec<Endpoint>,
-    /// What is known of them, by the same places.
-    health: Vec<Health>,
+    /// The configured ones, at least one, in their order.
+    list: Vec<Entry>,
     balance: Balance,
     /// Who leads, where that matters.
     leader: Leader,
-    /// Where the next call goes, if that one serves.
+    /// Where in the list the next call goes, if that one serves.
     calls: usize,
-    /// Where the next connection for a stream goes (rule B-8: their own order).
+    /// Where in it the next connection for a stream goes (rule B-8: their own order).
     streams: usize,
     /// Which one was behind last, and when.
     behind: Option<(EndpointIndex, Instant)>,
-    /// Others, by places that are never used again.
-    others: BTreeMap<usize, Endpoint>,
+    /// Others: those that calls were pinned to, and those that were configured before.
+    others: BTreeMap<EndpointIndex, Endpoint>,
+    /// The next index, which was never used.
     next: usize,
     /// How many others there may be before those are forgotten that nothing names any more.
     most: usize,
+}
+
+/// One that is configured.
+#[derive(Debug)]
+struct Entry {
+    at: EndpointIndex,
+    endpoint: Endpoint,
+    /// What is known of it.
+    health: Health,
 }
 
 /// How many endpoints that are not configured are kept in any case.
@@ -72,25 +80,83 @@ const OTHERS: usize = 64;
 impl Endpoints {
     /// `first` picks where to begin, so that many clients do not all begin at the same member.
     pub(crate) fn new(list: Vec<Endpoint>, balance: Balance, first: u64) -> Self {
-        let configured = list.len().max(1);
-        let first = usize::try_from(first % configured as u64).unwrap_or(0);
-        Self {
-            next: configured,
-            health: vec![Health::default(); list.len()],
-            leader: Leader::new(list.len()),
-            list,
+        let mut endpoints = Self {
+            list: Vec::new(),
             balance,
-            calls: first,
-            streams: first,
+            leader: Leader::new(0),
+            calls: 0,
+            streams: 0,
             behind: None,
             others: BTreeMap::new(),
+            next: 0,
             most: OTHERS,
+        };
+        endpoints.set(list);
+        let first = usize::try_from(first % endpoints.count() as u64).unwrap_or(0);
+        (endpoints.calls, endpoints.streams) = (first, first);
+        endpoints
+    }
+
+    /// These are the configured ones from now on, each once. Of those that were before all is known that was; the others of
+    /// them are as if calls had been pinned to them.
+    pub(crate) fn set(&mut self, list: Vec<Endpoint>) {
+        let at = |place: usize| self.list.get(place).map(|entry| entry.at);
+        let (calls, streams) = (at(self.calls), at(self.streams));
+        let mut old = core::mem::take(&mut self.list);
+        for endpoint in list {
+            if self.list.iter().any(|entry| entry.endpoint == endpoint) {
+                continue;
+            }
+            let kept = old.iter().position(|entry| entry.endpoint == endpoint);
+            let entry = match kept {
+                Some(kept) => old.remove(kept),
+                None => Entry {
+                    at: self.find_or_add(&endpoint),
+                    endpoint,
+                    health: Health::default(),
+                },
+            };
+            self.others.remove(&entry.at);
+            self.list.push(entry);
         }
+        for entry in old {
+            self.others.insert(entry.at, entry.endpoint);
+        }
+        let place = |at: Option<EndpointIndex>| at.and_then(|at| self.place(at));
+        (self.calls, self.streams) = (place(calls).unwrap_or(0), place(streams).unwrap_or(0));
+        self.leader = Leader::new(self.list.len());
+    }
+
+    /// Its place in the list, if it is configured.
+    fn place(&self, at: EndpointIndex) -> Option<usize> {
+        // As long as the configuration was not changed that is where it is.
+        let is_here = |entry: &Entry| entry.at == at;
+        match self.list.get(at.0) {
+            Some(entry) if is_here(entry) => Some(at.0),
+            _ => self.list.iter().position(is_here),
+        }
+    }
+
+    fn entry(&mut self, at: EndpointIndex) -> Option<&mut Entry> {
+        let place = self.place(at)?;
+        self.list.get_mut(place)
+    }
+
+    /// How many there are, but at least one.
+    fn count(&self) -> usize {
+        self.list.len().max(1)
+    }
+
+    /// The one at a place of the list.
+    fn at(&self, place: usize) -> EndpointIndex {
+        self.list
+            .get(place)
+            .map_or(EndpointIndex(0), |entry| entry.at)
     }
 
     /// Where the next call goes (rule B-5).
     pub(crate) fn for_call(&self) -> EndpointIndex {
-        EndpointIndex(self.pick(self.first_for_calls(), None))
+        self.pick(self.first_for_calls(), None)
     }
 
     fn first_for_calls(&self) -> usize {
@@ -101,52 +167,59 @@ impl Endpoints {
 
     /// A call goes there.
     pub(crate) fn handle_call(&mut self, at: EndpointIndex) {
+        let Some(place) = self.place(at) else {
+            return;
+        };
         self.calls = match self.balance {
-            Balance::RoundRobin => self.after(at.0),
-            Balance::Sticky | Balance::Priority => at.0,
+            Balance::RoundRobin => self.after(place),
+            Balance::Sticky | Balance::Priority => place,
             // Where it goes while nobody leads, it stays.
-            Balance::LeaderFirst if self.leader.place() == Some(at.0) => self.calls,
-            Balance::LeaderFirst => at.0,
+            Balance::LeaderFirst if self.leader.place() == Some(place) => self.calls,
+            Balance::LeaderFirst => place,
         };
     }
 
     /// Where the next connection for a stream goes; not there, if there is another.
     pub(crate) fn for_stream(&self, avoided: Option<EndpointIndex>) -> EndpointIndex {
-        EndpointIndex(self.pick(self.streams, avoided))
+        self.pick(self.streams, avoided)
     }
 
     /// A stream's connection goes there.
     pub(crate) fn handle_stream(&mut self, at: EndpointIndex) {
+        let Some(place) = self.place(at) else {
+            return;
+        };
         self.streams = match self.balance {
-            Balance::RoundRobin | Balance::LeaderFirst => self.after(at.0),
-            Balance::Sticky | Balance::Priority => at.0,
+            Balance::RoundRobin | Balance::LeaderFirst => self.after(place),
+            Balance::Sticky | Balance::Priority => place,
         };
     }
 
     /// Whether it serves, as far as is known.
     pub(crate) fn is_healthy(&self, at: EndpointIndex) -> bool {
-        self.health.get(at.0).is_some_and(Health::is_healthy)
+        let place = self.place(at);
+        place.is_some_and(|place| self.list[place].health.is_healthy())
     }
 
     /// What is known of it; nothing of one that is not configured.
     pub(crate) fn state(&self, at: EndpointIndex) -> Option<EndpointState> {
-        self.health.get(at.0).map(Health::told)
+        self.place(at).map(|place| self.list[place].health.told())
     }
 
     /// How many do not serve, as far as is known.
     pub(crate) fn unhealthy(&self) -> usize {
-        let unhealthy = |health: &&Health| !health.is_healthy();
-        self.health.iter().filter(unhealthy).count()
+        let unhealthy = |entry: &&Entry| !entry.health.is_healthy();
+        self.list.iter().filter(unhealthy).count()
     }
 
     /// The endpoints a call may go to rather than wait, the best first: those that serve, or all if none
     /// does. Which they are does not depend on whose turn it is.
     pub(crate) fn instead(&self) -> impl Iterator<Item = EndpointIndex> + '_ {
-        let none_serves = !self.health.iter().any(Health::is_healthy);
+        let none_serves = !self.any_serves();
         self.order(self.calls)
-            .filter(move |at| none_serves || self.health[*at].is_healthy())
+            .filter(move |place| none_serves || self.list[*place].health.is_healthy())
             .filter(|_| self.balance == Balance::RoundRobin)
-            .map(EndpointIndex)
+            .map(|place| self.at(place))
     }
 
     /// Whether a free connection to it is of use.
@@ -156,8 +229,8 @@ impl Endpoints {
 
     /// It answered something that only a member that serves answers.
     pub(crate) fn handle_answer(&mut self, at: EndpointIndex) {
-        if let Some(health) = self.health.get_mut(at.0) {
-            health.handle_answer();
+        if let Some(entry) = self.entry(at) {
+            entry.health.handle_answer();
         }
     }
 
@@ -170,8 +243,8 @@ impl Endpoints {
         begun: Instant,
         flaw: Flaw,
     ) -> bool {
-        let health = self.health.get_mut(at.0);
-        let is_news = health.is_some_and(|health| health.handle_failure(now, begun, flaw));
+        let entry = self.entry(at);
+        let is_news = entry.is_some_and(|entry| entry.health.handle_failure(now, begun, flaw));
         if is_news {
             self.leave(at);
         }
@@ -180,24 +253,35 @@ impl Endpoints {
 
     /// Somebody lost patience with it, which need not be its fault: others come first, once.
     pub(crate) fn leave(&mut self, at: EndpointIndex) {
+        let Some(place) = self.place(at) else {
+            return;
+        };
         // Another may lead by now, and this one need not know, nor say so.
-        self.leader.doubt(at.0);
-        let count = self.list.len().max(1);
+        self.leader.doubt(place);
+        let after = self.after(place);
         for next in [&mut self.calls, &mut self.streams] {
-            if *next == at.0 {
-                *next = (at.0 + 1) % count;
+            if *next == place {
+                *next = after;
             }
         }
     }
 
     /// Its member said this of itself and its cluster.
     pub(crate) fn handle_header(&mut self, at: EndpointIndex, header: &ResponseHeader) {
-        self.leader.handle_header(at.0, header);
+        if self.balance == Balance::LeaderFirst {
+            if let Some(place) = self.place(at) {
+                self.leader.handle_header(place, header);
+            }
+        }
     }
 
     /// Its member said who leads.
     pub(crate) fn handle_status(&mut self, at: EndpointIndex, status: &StatusResponse) {
-        self.leader.handle_status(at.0, status);
+        if self.balance == Balance::LeaderFirst {
+            if let Some(place) = self.place(at) {
+                self.leader.handle_status(place, status);
+            }
+        }
     }
 
     /// One that is to be asked who leads, and which member it is.
@@ -205,15 +289,16 @@ impl Endpoints {
         if self.balance != Balance::LeaderFirst {
             return None;
         }
-        let health = &self.health;
-        let serves = |at: usize| health.get(at).is_some_and(Health::is_healthy);
-        self.leader.poll_question(now, serves).map(EndpointIndex)
+        let list = &self.list;
+        let serves = |place: usize| list.get(place).is_some_and(|it| it.health.is_healthy());
+        let place = self.leader.poll_question(now, serves)?;
+        Some(self.at(place))
     }
 
     /// A user may not have a stream there: the next one comes from another, which may know more of its roles.
     pub(crate) fn leave_for_streams(&mut self, at: EndpointIndex) {
-        if self.streams == at.0 {
-            self.streams = (at.0 + 1) % self.list.len().max(1);
+        if self.place(at) == Some(self.streams) {
+            self.streams = self.after(self.streams);
         }
     }
 
@@ -230,30 +315,34 @@ impl Endpoints {
 
     /// One that failed and may serve again, while others do: it is to be asked, once.
     pub(crate) fn poll_probe(&mut self, now: Instant) -> Option<EndpointIndex> {
-        if !self.health.iter().any(Health::is_healthy) {
+        if !self.any_serves() {
             return None;
         }
-        let due = self.health.iter().position(|health| health.is_due(now))?;
-        self.health[due].handle_probe(now);
-        Some(EndpointIndex(due))
+        let due = self.list.iter_mut().find(|it| it.health.is_due(now))?;
+        due.health.handle_probe(now);
+        Some(due.at)
     }
 
     /// The asking is over, whatever came of it.
     pub(crate) fn handle_probed(&mut self, at: EndpointIndex) {
-        if let Some(health) = self.health.get_mut(at.0) {
-            health.handle_no_probe();
+        if let Some(entry) = self.entry(at) {
+            entry.health.handle_no_probe();
         }
     }
 
-    fn pick(&self, from: usize, avoided: Option<EndpointIndex>) -> usize {
+    fn any_serves(&self) -> bool {
+        self.list.iter().any(|entry| entry.health.is_healthy())
+    }
+
+    fn pick(&self, from: usize, avoided: Option<EndpointIndex>) -> EndpointIndex {
         let order = || {
             let all = self.order(from);
-            all.filter(move |at| avoided.is_none_or(|avoided| avoided.0 != *at))
+            all.filter(move |place| avoided.is_none_or(|avoided| avoided != self.at(*place)))
         };
-        let serves = order().find(|at| self.health[*at].is_healthy());
-        let soonest = || order().min_by_key(|at| self.health[*at].until());
-        let only = || avoided.map_or(0, |avoided| avoided.0);
-        serves.or_else(soonest).unwrap_or_else(only)
+        let serves = order().find(|place| self.list[*place].health.is_healthy());
+        let soonest = || order().min_by_key(|place| self.list[*place].health.until());
+        let found = serves.or_else(soonest).map(|place| self.at(place));
+        found.or(avoided).unwrap_or_else(|| self.at(0))
     }
 
     fn order(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
@@ -265,29 +354,28 @@ impl Endpoints {
         (0..count).map(move |step| (from + step) % count)
     }
 
-    fn after(&self, at: usize) -> usize {
-        (at + 1) % self.list.len().max(1)
+    fn after(&self, place: usize) -> usize {
+        (place + 1) % self.count()
     }
 
     /// The place of this endpoint, added outside the order of trying where it was not configured.
     pub(crate) fn find_or_add(&mut self, endpoint: &Endpoint) -> EndpointIndex {
-        let configured = self.list.iter().position(|known| known == endpoint);
-        let others = || self.others.iter().find(|(_, known)| *known == endpoint);
-        if let Some(index) = configured.or_else(|| others().map(|(index, _)| *index)) {
-            return EndpointIndex(index);
+        let known = |(_, known, _): &(EndpointIndex, &Endpoint, bool)| *known == endpoint;
+        if let Some((at, ..)) = self.iter().find(known) {
+            return at;
         }
-        let index = self.next;
+        let at = EndpointIndex(self.next);
         self.next += 1;
-        self.others.insert(index, endpoint.clone());
-        EndpointIndex(index)
+        self.others.insert(at, endpoint.clone());
+        at
     }
 
     /// All of them, and whether each is configured.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (EndpointIndex, &Endpoint, bool)> {
-        let list = self.list.iter().enumerate();
-        let configured = list.map(|(at, endpoint)| (EndpointIndex(at), endpoint, true));
+        let list = self.list.iter();
+        let configured = list.map(|entry| (entry.at, &entry.endpoint, true));
         let others = self.others.iter();
-        configured.chain(others.map(|(at, endpoint)| (EndpointIndex(*at), endpoint, false)))
+        configured.chain(others.map(|(at, endpoint)| (*at, endpoint, false)))
     }
 
     /// Whether it is time to look which endpoints nothing names any more.
@@ -298,8 +386,7 @@ impl Endpoints {
     /// Forgets the endpoints that are not configured and not named. The next look is due when there
     /// are twice as many as are left, so looking costs little for each endpoint.
     pub(crate) fn keep(&mut self, named: &BTreeSet<EndpointIndex>) {
-        self.others
-            .retain(|index, _| named.contains(&EndpointIndex(*index)));
+        self.others.retain(|at, _| named.contains(at));
         self.most = OTHERS.max(self.others.len() * 2);
     }
 
@@ -311,7 +398,12 @@ impl Endpoints {
 
     /// Whether this place is still one of an endpoint.
     pub(crate) fn has(&self, index: EndpointIndex) -> bool {
-        index.0 < self.list.len() || self.others.contains_key(&index.0)
+        self.place(index).is_some() || self.others.contains_key(&index)
+    }
+
+    /// Whether it is one of the configuration.
+    pub(crate) fn is_configured(&self, at: EndpointIndex) -> bool {
+        self.place(at).is_some()
     }
 
     pub(crate) fn configured(&self) -> usize {
@@ -320,9 +412,9 @@ impl Endpoints {
 
     /// The endpoint at this place.
     pub(crate) fn get(&self, index: EndpointIndex) -> &Endpoint {
-        let configured = self.list.get(index.0);
+        let configured = self.place(index).map(|place| &self.list[place].endpoint);
         configured
-            .or_else(|| self.others.get(&index.0))
+            .or_else(|| self.others.get(&index))
             .expect("places come from here, and what is named is not forgotten")
     }
 }

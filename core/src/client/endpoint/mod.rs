@@ -8,6 +8,7 @@ mod list;
 mod parse;
 
 use core::fmt;
+use core::net::IpAddr;
 
 pub(crate) use self::health::Flaw;
 pub use self::list::Balance;
@@ -118,6 +119,17 @@ impl Endpoint {
             Place::Tcp { prefix, .. } => prefix,
             Place::Socket { .. } => "",
         }
+    }
+
+    /// The same with TLS, or without.
+    pub(crate) fn with_tls(self, is_tls: bool) -> Self {
+        Self { is_tls, ..self }
+    }
+
+    /// Whether its host is the address that stands for any, to which nobody can connect from elsewhere.
+    pub(crate) fn is_unspecified(&self) -> bool {
+        let address = self.host().parse::<IpAddr>();
+        address.is_ok_and(|address| address.is_unspecified())
     }
 
     /// `host:port`, as it goes into the Host header.

@@ -25,6 +25,8 @@ pub enum Owner {
     Version,
     /// The client: a token.
     Login,
+    /// The client itself, for the cluster's members (rule B-9).
+    Members,
     /// The client: whether an endpoint that failed serves again (rule B-4).
     Probe,
     /// A lease that is kept alive.
@@ -204,6 +206,8 @@ pub enum Wake {
     WatchConfirmed(ConnId),
     /// The next login.
     Login,
+    /// The next question for the cluster's members.
+    Sync,
     /// A watch connection was silent for long (guarantee G20).
     WatchSilence(ConnId),
     /// A server that was asked for progress on a watch connection has not told any.

@@ -131,6 +131,11 @@ pub enum What {
         /// Until when.
         until: Instant,
     },
+    /// These are the endpoints from now on, as the user or the cluster's list of members says (rule B-9).
+    EndpointsSet {
+        /// All of them.
+        endpoints: Vec<Endpoint>,
+    },
     /// What is known of a configured endpoint has changed (rules B-2 to B-4).
     EndpointChanged {
         /// Which one.
@@ -431,7 +436,8 @@ impl Notice {
                 Level::Warn
             }
             What::ConnFailed { why, .. } if !why.is_wanted() => Level::Info,
-            What::HeldBack { .. }
+            What::EndpointsSet { .. }
+            | What::HeldBack { .. }
             | What::LoginWaits { .. }
             | What::WatchRests { .. }
             | What::LoginDone

@@ -33,6 +33,11 @@ pub(in crate::client) struct Notices {
 }
 
 impl Notices {
+    /// Forgets the endpoints that are not kept.
+    pub(in crate::client) fn keep(&mut self, is_kept: impl Fn(EndpointIndex) -> bool) {
+        self.states.retain(|at, _| is_kept(*at));
+    }
+
     pub(in crate::client) fn new(is_on: bool, limit: usize) -> Self {
         Self {
             is_on,

@@ -42,6 +42,13 @@ impl fmt::Display for Notice {
                 "every endpoint failed for {used_for}: the next connection {}",
                 after(*until)
             ),
+            What::EndpointsSet { endpoints } => {
+                f.write_str("the endpoints are")?;
+                for endpoint in endpoints {
+                    write!(f, " {endpoint}")?;
+                }
+                Ok(())
+            }
             What::EndpointChanged {
                 endpoint,
                 from,
@@ -295,6 +302,7 @@ impl fmt::Display for Owner {
             Self::User => f.write_str("the user"),
             Self::Version => f.write_str("the version"),
             Self::Login => f.write_str("a token"),
+            Self::Members => f.write_str("the members"),
             Self::Probe => f.write_str("a probe"),
             Self::Lease(lease) => write!(f, "{lease:?}"),
             Self::Watch(watch) => write!(f, "{watch:?}"),
@@ -372,6 +380,7 @@ impl fmt::Display for Wake {
             Self::ConnDeadline(conn) => write!(f, "{conn:?} has to be open"),
             Self::WatchConfirmed(conn) => write!(f, "a watch on {conn:?} has to be confirmed"),
             Self::Login => f.write_str("the next login"),
+            Self::Sync => f.write_str("the next question for the members"),
             Self::WatchSilence(conn) => write!(f, "the silence on {conn:?}"),
             Self::WatchProgress(conn) => write!(f, "the progress asked for on {conn:?}"),
             Self::SlowWatches(conn) => write!(f, "watches that are not read hold up {conn:?}"),

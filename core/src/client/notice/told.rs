@@ -158,6 +158,7 @@ impl Wake {
             Timer::Lease => Self::Lease,
             Timer::Connect(conn) => Self::ConnDeadline(conn),
             Timer::Created(conn) => Self::WatchConfirmed(conn),
+            Timer::Sync => Self::Sync,
             Timer::Login => Self::Login,
             Timer::Silence(conn) => Self::WatchSilence(conn),
             Timer::Progress(conn) => Self::WatchProgress(conn),

@@ -64,6 +64,11 @@ struct KeptBack {
 }
 
 impl Carriers {
+    /// Forgets the endpoints that are not kept.
+    pub(super) fn keep(&mut self, is_kept: impl Fn(EndpointIndex) -> bool) {
+        self.kept_back.retain(|at, _| is_kept(*at));
+    }
+
     /// Whether watches go there one by one.
     pub(super) fn is_single(&self, now: Instant, at: EndpointIndex) -> bool {
         let kept_back = self.kept_back.get(&at);

@@ -230,7 +230,7 @@ impl Client {
     ) -> Option<WatchEnd> {
         let watcher = self.watches.table.get_mut(&watch)?;
         // One that was replaced by us is not lost.
-        if !watcher.was_created() || *reason == CloseReason::Idle {
+        if !watcher.was_created() || matches!(reason, CloseReason::Idle | CloseReason::Removed) {
             return None;
         }
         let was_live = matches!(watcher.phase, Phase::Live(_));

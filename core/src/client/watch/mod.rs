@@ -98,6 +98,13 @@ pub(super) struct Watches {
     pub(super) lags: Lags,
 }
 
+impl Watches {
+    /// Forgets what it knows of endpoints that are not kept.
+    pub(super) fn keep(&mut self, is_kept: impl Fn(EndpointIndex) -> bool) {
+        self.carriers.keep(is_kept);
+    }
+}
+
 impl Client {
     /// Starts a watch. [`Event::Watch`](crate::Event::Watch) says when
     /// [`Client::poll_watch`] has something; the first is `Created`.
