@@ -4,6 +4,9 @@
 //! answer once, in any order; `outcome` can be had at any time, and a name without an answer counts as one
 //! whose lookup failed. An outcome is never an empty list (rule B-9).
 
+#[cfg(feature = "resolver")]
+use std::time::Duration;
+
 use etcd_core::Endpoint;
 
 use crate::error::DiscoveryError;
@@ -36,9 +39,14 @@ pub struct Discovery {
     domain: String,
     service_name: Option<String>,
     allows_insecure: bool,
-    seed: u64,
+    /// The caller's, if there is one.
+    seed: Option<u64>,
+    /// What stands for a seed where the caller has none: 0 until the resolver draws one.
+    pub(crate) chance: u64,
     tls: Lookup,
     plain: Lookup,
+    #[cfg(feature = "resolver")]
+    pub(crate) timeout: Duration,
 }
 
 impl Discovery {
@@ -56,9 +64,12 @@ impl Discovery {
             domain: name::parse_domain(domain)?,
             service_name: None,
             allows_insecure: false,
-            seed: 0,
+            seed: None,
+            chance: 0,
             tls: Lookup::Due,
             plain: Lookup::Due,
+            #[cfg(feature = "resolver")]
+            timeout: crate::resolve::TIMEOUT,
         })
     }
 
@@ -110,7 +121,7 @@ impl Discovery {
 
     /// The seed by which servers of the same priority are drawn: the same seed and the same records, in
     /// any order, give the same endpoints in the same order. Clients should have different ones, so that
-    /// they spread over the servers. Without it the seed is 0.
+    /// they spread over the servers. Without it the seed is 0, and `resolve` takes one by chance.
     ///
     /// ```
     /// use etcd_discovery::{Discovery, Srv};
@@ -128,7 +139,7 @@ impl Discovery {
     /// ```
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -272,7 +283,7 @@ impl Discovery {
 
     /// What the answers name: the endpoints in their order, and what is left out.
     fn sorted_out(&self) -> (Vec<Endpoint>, Vec<Skipped>) {
-        let mut rng = Rng::new(self.seed);
+        let mut rng = Rng::new(self.seed.unwrap_or(self.chance));
         let (mut endpoints, mut left_out) = (Vec::new(), Vec::new());
         for (lookup, is_https) in [(&self.tls, true), (&self.plain, false)] {
             for record in order::ordered(lookup.records(), &mut rng) {

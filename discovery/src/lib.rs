@@ -27,6 +27,9 @@
 //! # Ok::<(), etcd_discovery::DiscoveryError>(())
 //! ```
 //!
+//! With the feature `resolver` it asks by itself: `Discovery::resolve` blocks for 5 s at the most. From an
+//! async program it is called on a thread that may wait, with smol by `smol::unblock`.
+//!
 //! # Whom to trust
 //!
 //! DNS answers are not signed here, so whoever can forge one names the servers. TLS makes up for that only
@@ -37,12 +40,20 @@
 //!
 //! Who the members of the cluster are, and whether they live; when an answer has become old, so it has no
 //! cache; and the search list of the system: a domain is always taken as it stands.
+//!
+//! # Features
+//!
+//! | feature | what it does |
+//! | --- | --- |
+//! | `resolver` | `Discovery::resolve`, `resolve_with` and `with_timeout` |
 #![forbid(unsafe_code)]
 
 mod discovery;
 mod error;
 mod name;
 mod order;
+#[cfg(feature = "resolver")]
+mod resolve;
 mod rng;
 mod skipped;
 mod srv;
