@@ -14,7 +14,7 @@ use crate::tree::Tree;
 impl Settings {
     /// The configuration that these settings make.
     ///
-    /// It has no TLS in it: that is [`Settings::tls`].
+    /// It has no TLS in it: that is `Settings::tls`.
     ///
     /// # Errors
     ///

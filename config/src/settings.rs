@@ -23,10 +23,10 @@ use crate::vars;
 /// [`Config`](etcd_core::Config).
 ///
 /// Several of them are put over each other with [`Settings::or`]. Then [`Settings::config`] and
-/// [`Settings::tls`] are what a client is made with.
+/// `Settings::tls` are what a client is made with.
 ///
 /// It is [`Deserialize`], so it can be a field of a program's own configuration. A format's own errors may
-/// quote the line they are about, a password included; [`Settings::from_json`] and [`Settings::from_toml`]
+/// quote the line they are about, a password included; [`Settings::from_json`] and `Settings::from_toml`
 /// do not.
 ///
 /// ```
