@@ -38,7 +38,7 @@ fn answers_may_come_in_any_order() {
         discovery.outcome().unwrap()
     };
     assert_eq!(outcome(false), outcome(true));
-    assert!(outcome(false)[0].is_https());
+    assert!(outcome(false)[0].is_tls());
 }
 
 #[test]
@@ -145,7 +145,7 @@ proptest! {
         match discovery.outcome() {
             Ok(endpoints) => {
                 prop_assert!(!endpoints.is_empty());
-                prop_assert!(endpoints.iter().all(|endpoint| endpoint.is_https()));
+                prop_assert!(endpoints.iter().all(|endpoint| endpoint.is_tls()));
                 prop_assert!(endpoints.len() + skipped <= records.len());
                 for endpoint in endpoints {
                     prop_assert!(records.iter().any(|srv| srv.target.contains(endpoint.host())));
