@@ -1211,6 +1211,29 @@ fn a5_snapshots_and_observations_wait_for_a_token_and_are_asked_for_again_with_a
     );
 }
 
+/// A login under way is of the old ones, and none is begun with them any more.
+#[test]
+fn a1_credentials_that_change_during_a_login_are_the_ones_it_begins_anew_with() {
+    check(
+        r#"
+        > client a user=old password=p
+        > watch k
+        connect 1 to a
+        > get 1
+        > open 1
+        send 1: POST /v3/auth/authenticate {"name":"old","password":"p"}
+        > credentials user=new password=q
+        close 1
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/auth/authenticate {"name":"new","password":"q"}
+        > answer 2 200 {"token":"T1"}
+        send 2: POST /v3/kv/range {"key":"1"} as T1
+        connect 3 to a
+        "#,
+    );
+}
+
 #[test]
 fn g42_credentials_go_to_tls_and_loopback_alone_unless_allowed_by_name() {
     let password = || Credentials::password("root", "p").unwrap();

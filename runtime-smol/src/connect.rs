@@ -278,6 +278,7 @@ async fn look_up(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetError> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "these are tests")]
 mod tests {
     use std::net::TcpListener;
 

@@ -284,6 +284,7 @@ pub(crate) fn literal(host: &str) -> Option<IpAddr> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used, reason = "these are tests")]
 mod tests {
     use std::net::SocketAddr;
     use std::net::TcpListener;
