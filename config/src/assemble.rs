@@ -4,6 +4,7 @@
 
 use etcd_core::Config;
 use etcd_core::Credentials;
+use etcd_core::Proxy;
 
 use crate::error::SettingsError;
 use crate::names;
@@ -51,6 +52,7 @@ impl Settings {
         if let Some(credentials) = self.credentials()? {
             config.set_credentials(credentials)?;
         }
+        config.proxy = self.proxy()?;
         if let Some(host) = self.text(names::HOST) {
             config.set_host(host)?;
         }
@@ -96,6 +98,33 @@ impl Settings {
     fn is_tls_assumed(&self) -> bool {
         self.flag(names::TLS_ASSUMED)
             .unwrap_or_else(|| self.has_tls())
+    }
+
+    fn proxy(&self) -> Result<Option<Proxy>, SettingsError> {
+        let Some(address) = self.text(names::PROXY) else {
+            let others = [
+                names::PROXY_ABSOLUTE,
+                names::PROXY_USER,
+                names::PROXY_PASSWORD,
+            ];
+            return match others.into_iter().find(|name| self.is_set(name)) {
+                Some(beside) => Err(missing(names::PROXY, beside)),
+                None => Ok(None),
+            };
+        };
+        let mut proxy: Proxy = address.parse()?;
+        if self.flag(names::PROXY_ABSOLUTE) == Some(true) {
+            proxy = proxy.with_absolute_form();
+        }
+        match (
+            self.text(names::PROXY_USER),
+            self.text(names::PROXY_PASSWORD),
+        ) {
+            (None, None) => Ok(Some(proxy)),
+            (Some(user), Some(password)) => Ok(Some(proxy.with_credentials(user, password)?)),
+            (Some(_), None) => Err(missing(names::PROXY_PASSWORD, names::PROXY_USER)),
+            (None, Some(_)) => Err(missing(names::PROXY_USER, names::PROXY_PASSWORD)),
+        }
     }
 
     fn credentials(&self) -> Result<Option<Credentials>, SettingsError> {

@@ -34,6 +34,10 @@ pub(crate) enum Kind {
 }
 
 pub(crate) const ENDPOINTS: &str = "endpoints";
+pub(crate) const PROXY: &str = "proxy.address";
+pub(crate) const PROXY_ABSOLUTE: &str = "proxy.absolute_form";
+pub(crate) const PROXY_USER: &str = "proxy.user";
+pub(crate) const PROXY_PASSWORD: &str = "proxy.password";
 pub(crate) const HOST: &str = "host";
 pub(crate) const HEADERS: &str = "headers";
 pub(crate) const USER: &str = "credentials.user";
@@ -48,7 +52,7 @@ pub(crate) const SERVER_NAME: &str = "tls.server_name";
 pub(crate) const SKIP_VERIFY: &str = "tls.insecure_skip_verify";
 
 /// The settings that are more than a field of `Config`.
-static OTHERS: [Setting; 13] = [
+static OTHERS: [Setting; 17] = [
     setting(ENDPOINTS, Kind::Endpoints),
     setting(HOST, Kind::Text),
     setting(HEADERS, Kind::Headers),
@@ -56,6 +60,10 @@ static OTHERS: [Setting; 13] = [
     setting(PASSWORD, Kind::Secret),
     setting(TOKEN, Kind::Secret),
     setting(OVER_PLAIN_HTTP, Kind::Flag),
+    setting(PROXY, Kind::Secret),
+    setting(PROXY_ABSOLUTE, Kind::Flag),
+    setting(PROXY_USER, Kind::Text),
+    setting(PROXY_PASSWORD, Kind::Secret),
     setting(TLS_ASSUMED, Kind::Flag),
     setting(CACERT, Kind::Path),
     setting(CERT, Kind::Path),

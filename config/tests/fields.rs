@@ -5,13 +5,21 @@
 
 use etcd_config::Settings;
 use etcd_core::Instant;
+use etcd_core::Proxy;
 use etcd_core::trace::Recorded;
 use etcd_core::trace::Recording;
 use serde_json::Map;
 use serde_json::Value;
 
 /// What is in that line and is no setting of its own name.
-const NO_SETTINGS: [&str; 5] = ["now", "seed", "secret_prefixes", "headers", "credentials"];
+const NO_SETTINGS: [&str; 6] = [
+    "now",
+    "seed",
+    "secret_prefixes",
+    "proxy",
+    "headers",
+    "credentials",
+];
 
 /// A configuration as a recording has it.
 fn start(settings: &Settings) -> Map<String, Value> {
@@ -89,6 +97,10 @@ fn every_setting_is_a_field_or_one_of_a_few_others() {
             "credentials.password",
             "credentials.token",
             "credentials.over_plain_http",
+            "proxy.address",
+            "proxy.absolute_form",
+            "proxy.user",
+            "proxy.password",
             "tls.assumed",
             "tls.cacert",
             "tls.cert",
@@ -161,4 +173,32 @@ fn headers_and_credentials_get_there() {
         start["headers"].to_string(),
         r#"[["x-one","xx"],["x-two","xxxx"]]"#
     );
+}
+
+#[test]
+fn a_proxy_gets_there_with_who_asks_it() {
+    let whole = r#"{"endpoints": "a", "proxy": {"address": "http://p:1", "absolute_form": true,
+        "user": "me", "password": "swordfish"}}"#;
+    let settings = Settings::from_json(whole).unwrap();
+    let proxy: Proxy = "http://p:1".parse().unwrap();
+    let proxy = proxy.with_absolute_form();
+    let wanted = proxy.with_credentials("me", "swordfish").unwrap();
+    assert_eq!(settings.config().unwrap().proxy, Some(wanted));
+    assert!(!format!("{settings:?}").contains("swordfish"));
+    for (broken, reason) in [
+        (r#"{"user": "me", "password": "p"}"#, "proxy.address"),
+        (
+            r#"{"address": "http://p:1", "user": "me"}"#,
+            "proxy.password",
+        ),
+        (
+            r#"{"address": "http://p:1", "password": "p"}"#,
+            "proxy.user",
+        ),
+        (r#"{"address": "http://p"}"#, "with the port"),
+    ] {
+        let json = format!(r#"{{"endpoints": "a", "proxy": {broken}}}"#);
+        let error = Settings::from_json(&json).unwrap().config().unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }

@@ -66,7 +66,8 @@ fn json() -> Vec<String> {
     let with = |credentials: &str| {
         format!(
             r#"{{"endpoints": ["http://a:1", "b"], "credentials": {{{credentials}, "over_plain_http": true}},
-             "read_timeout": "5s", "headers": {{"X-One": "{MARKER}", "X-Two": "{MARKER}"}}}}"#
+             "read_timeout": "5s", "headers": {{"X-One": "{MARKER}", "X-Two": "{MARKER}"}},
+             "proxy": {{"address": "http://p:1", "user": "me", "password": "{MARKER}"}}}}"#
         )
     };
     vec![
@@ -80,7 +81,8 @@ fn toml() -> Vec<String> {
     let with = |credentials: &str| {
         format!(
             "endpoints = [\"http://a:1\", \"b\"]\nread_timeout = \"5s\"\n[credentials]\n{credentials}\n\
-             over_plain_http = true\n[headers]\nX-One = \"{MARKER}\"\nX-Two = '{MARKER}'\n"
+             over_plain_http = true\n[headers]\nX-One = \"{MARKER}\"\nX-Two = '{MARKER}'\n\
+             [proxy]\naddress = 'http://p:1'\nuser = 'me'\npassword = '{MARKER}'\n"
         )
     };
     vec![

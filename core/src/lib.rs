@@ -49,7 +49,7 @@ pub use client::notice::Notice;
 pub use client::{
     Balance, CallOptions, Client, Compaction, Config, Credentials, Endpoint, Event, KeepAlive,
     KnownKeys, Lag, LeaseEnd, LeaseEvent, LeasePhase, LeaseState, Limits, NoLeader, Output,
-    Overflow, ResyncBatch, Resynced, RetryBudget, Stats, StreamEnd, StreamEvent, WatchBatch,
+    Overflow, Proxy, ResyncBatch, Resynced, RetryBudget, Stats, StreamEnd, StreamEvent, WatchBatch,
     WatchCarrier, WatchEnd, WatchEvent, WatchOptions,
 };
 pub use error::{

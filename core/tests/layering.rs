@@ -16,7 +16,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     ("id", &[]),
     ("buf", &[]),
     ("error", &[]),
-    ("dial", &["time"]),
+    ("dial", &["time", "error"]),
     ("api", FLOOR),
     ("recipes", &["api", "time", "rng", "id", "error"]),
     ("codec", FLOOR),
@@ -33,7 +33,7 @@ const MAY_NAME: [(&str, &[&str]); 14] = [
     (
         "client",
         &[
-            "conn", "wire", "api", "codec", "time", "rng", "id", "buf", "error", "planted",
+            "dial", "conn", "wire", "api", "codec", "time", "rng", "id", "buf", "error", "planted",
         ],
     ),
     ("trace", &["client", "api", "codec", "time", "id", "error"]),

@@ -21,6 +21,7 @@ use etcd_core::Instant;
 use etcd_core::NetError;
 use etcd_core::NetErrorKind;
 use etcd_core::dial::Dial;
+use etcd_core::dial::Tunnel;
 use socket2::Protocol;
 use socket2::SockAddr;
 use socket2::Socket as Stream;
@@ -70,21 +71,24 @@ impl Connecting {
     }
 }
 
-/// Connects, and shakes hands where there is to be TLS.
+/// Connects, asks a proxy for its tunnel, and shakes hands: each where that is to be.
 async fn open(endpoint: Endpoint, tls: Tls) -> Result<Opened, NetError> {
     if !endpoint.is_tls() {
+        let mut received = Vec::new();
+        let stream = connect(&endpoint, &mut received).await?;
         return Ok(Opened {
-            stream: connect(&endpoint).await?,
+            stream,
             tls: None,
-            received: Vec::new(),
+            received,
         });
     }
     // It may read files.
     let (maker, host) = (tls.clone(), endpoint.host().to_owned());
     let mut session = blocking::unblock(move || maker.session(&host)).await?;
-    let stream = connect(&endpoint).await?;
+    let mut sealed = Vec::new();
+    let stream = connect(&endpoint, &mut sealed).await?;
     let mut received = Vec::new();
-    let shaken = shake_hands(&stream, &mut session, &mut received, &tls).await;
+    let shaken = shake_hands(&stream, &mut session, &sealed, &mut received, &tls).await;
     if let Err(error) = shaken {
         // The server may want to know why. It is not waited for.
         let _ = stream.get_ref().write(session.farewell());
@@ -101,10 +105,15 @@ async fn open(endpoint: Endpoint, tls: Tls) -> Result<Opened, NetError> {
 async fn shake_hands(
     stream: &Async<Stream>,
     session: &mut TlsSession,
+    came_before: &[u8],
     received: &mut Vec<u8>,
     tls: &Tls,
 ) -> Result<(), NetError> {
     let mut buf = vec![0; READ_BYTES];
+    if !came_before.is_empty() {
+        let result = session.handle_received(came_before, received);
+        result.map_err(|error| tls.error(&error))?;
+    }
     loop {
         while !session.transmit().is_empty() {
             let bytes = session.transmit();
@@ -128,13 +137,41 @@ async fn shake_hands(
 /// An attempt to connect to one address.
 type Attempt = Pin<Box<dyn Future<Output = io::Result<Async<Stream>>> + Send>>;
 
-/// Tries the endpoint's addresses, as `Dial` says. The error is the last one's.
-async fn connect(endpoint: &Endpoint) -> Result<Async<Stream>, NetError> {
+/// Connects to the endpoint, through a proxy's tunnel if there is one. What came behind the proxy's answer is
+/// `received`.
+async fn connect(endpoint: &Endpoint, received: &mut Vec<u8>) -> Result<Async<Stream>, NetError> {
     if let Some(path) = endpoint.socket_path() {
         return Ok(open_path(path).await?);
     }
-    connect_to_one(look_up(endpoint).await?).await
+    let stream = connect_to_one(look_up(endpoint).await?).await?;
+    if let Some(mut tunnel) = endpoint.tunnel() {
+        open_tunnel(&stream, &mut tunnel, received).await?;
+    }
+    Ok(stream)
 }
+
+/// Asks a proxy for a tunnel, and waits until it is open.
+async fn open_tunnel(
+    stream: &Async<Stream>,
+    tunnel: &mut Tunnel,
+    received: &mut Vec<u8>,
+) -> Result<(), NetError> {
+    while !tunnel.transmit().is_empty() {
+        let bytes = tunnel.transmit();
+        let len = stream.write_with(|mut stream| stream.write(bytes)).await?;
+        tunnel.handle_written(len);
+    }
+    let mut buf = vec![0; READ_BYTES];
+    loop {
+        match stream.read_with(|mut stream| stream.read(&mut buf)).await? {
+            0 => return Err(tunnel.handle_eof()),
+            len if tunnel.handle_received(&buf[..len], received)? => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+/// Tries the addresses as `Dial` says. The error is the last one's.
 
 async fn connect_to_one(addresses: Vec<SocketAddr>) -> Result<Async<Stream>, NetError> {
     let start = std::time::Instant::now();
@@ -266,11 +303,11 @@ fn keep_alive(socket: &Stream) {
 /// The addresses behind an endpoint. An IP address is its own; a name is asked for on a thread that
 /// may block.
 async fn look_up(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, NetError> {
-    let port = endpoint.port();
-    if let Ok(address) = endpoint.host().parse::<IpAddr>() {
+    let (host, port) = endpoint.next_hop();
+    if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let host = endpoint.host().to_owned();
+    let host = host.to_owned();
     blocking::unblock(move || (host.as_str(), port).to_socket_addrs())
         .await
         .map(Iterator::collect)

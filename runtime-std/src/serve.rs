@@ -37,8 +37,14 @@ use crate::tls::Tls;
 use crate::tls::TlsError;
 use crate::tls::TlsSession;
 
+/// Where to connect to.
+enum Way {
+    Addresses(Vec<SocketAddr>),
+    Path(String),
+}
+
 /// Where to connect to, and what goes around the bytes.
-type Way = (Vec<SocketAddr>, Option<Box<TlsSession>>);
+type Found = (Way, Option<Box<TlsSession>>);
 
 impl State {
     /// Carries out everything the core has ordered.
@@ -137,16 +143,13 @@ impl State {
         now: Instant,
         conn: ConnId,
         endpoint: &Endpoint,
-        found: Result<Way, NetError>,
+        found: Result<Found, NetError>,
     ) {
         if !matches!(self.sockets.get(&conn), Some(Socket::Resolving)) {
             return;
         }
         match found {
-            Ok((addresses, tls)) => match endpoint.socket_path() {
-                Some(path) => self.connect_to_path(now, conn, path, tls),
-                None => self.connect(now, conn, addresses, tls),
-            },
+            Ok((way, tls)) => self.connect(now, conn, endpoint, way, tls),
             Err(error) => self.connect_failed(now, conn, error),
         }
         self.drain(now);
@@ -154,14 +157,9 @@ impl State {
 
     /// Opens a connection: at once where the host is an address, else when its name is looked up.
     fn open(&mut self, now: Instant, conn: ConnId, endpoint: &Endpoint) {
-        if !endpoint.is_tls() {
-            if let Some(path) = endpoint.socket_path() {
-                return self.connect_to_path(now, conn, path, None);
-            }
-            if let Some(address) = socket::literal(endpoint.host()) {
-                let address = SocketAddr::new(address, endpoint.port());
-                return self.connect(now, conn, vec![address], None);
-            }
+        let way = known_way(endpoint);
+        if let Some(way) = way.filter(|_| !endpoint.is_tls()) {
+            return self.connect(now, conn, endpoint, way, None);
         }
 
         // Looking up a name can take seconds and cannot be ended, and certificates may be on a slow
@@ -188,43 +186,30 @@ impl State {
         }
     }
 
-    /// Connects to one of these addresses.
+    /// Connects to one of the addresses, or to the socket.
     fn connect(
         &mut self,
         now: Instant,
         conn: ConnId,
-        addresses: Vec<SocketAddr>,
+        endpoint: &Endpoint,
+        way: Way,
         tls: Option<Box<TlsSession>>,
     ) {
+        let (attempts, addresses) = match way {
+            Way::Addresses(addresses) => (Vec::new(), addresses),
+            Way::Path(path) => match socket::begin_at_path(&path) {
+                Ok(stream) => (vec![Arc::new(stream)], Vec::new()),
+                Err(error) => return self.connect_failed(now, conn, NetError::from(&error)),
+            },
+        };
         let connecting = Socket::Connecting {
-            attempts: Vec::new(),
+            attempts,
             dial: Dial::new(now, addresses),
+            tunnel: endpoint.tunnel().map(Box::new),
             tls,
         };
         self.sockets.insert(conn, connecting);
         self.look(now, conn);
-    }
-
-    /// Connects to a socket of the file system.
-    fn connect_to_path(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        path: &str,
-        tls: Option<Box<TlsSession>>,
-    ) {
-        match socket::begin_at_path(path) {
-            Ok(stream) => {
-                let connecting = Socket::Connecting {
-                    attempts: vec![Arc::new(stream)],
-                    dial: Dial::new(now, []),
-                    tls,
-                };
-                self.sockets.insert(conn, connecting);
-                self.version += 1;
-            }
-            Err(error) => self.connect_failed(now, conn, NetError::from(&error)),
-        }
     }
 
     /// Addresses that have not answered for a while are no longer waited for alone.
@@ -245,6 +230,7 @@ impl State {
         let Some(Socket::Connecting {
             attempts,
             dial,
+            tunnel,
             tls,
         }) = self.sockets.get_mut(&conn)
         else {
@@ -259,10 +245,11 @@ impl State {
                 }
             }
             Progress::Connected(stream) => {
-                let tls = tls.take();
-                let told = tls.is_none();
+                let (tunnel, tls) = (tunnel.take(), tls.take());
+                let told = tunnel.is_none() && tls.is_none();
                 let open = Socket::Open {
                     stream,
+                    tunnel,
                     tls,
                     told,
                     reading: Reading::On,
@@ -274,7 +261,7 @@ impl State {
                 if told {
                     self.core.handle_connected(now, conn);
                 } else {
-                    // Hands are shaken first.
+                    // The proxy is asked, and hands are shaken, first.
                     self.transmit(now, conn);
                 }
             }
@@ -301,6 +288,7 @@ impl State {
     fn transmit(&mut self, now: Instant, conn: ConnId) {
         let Some(Socket::Open {
             stream,
+            tunnel,
             tls,
             blocked,
             ..
@@ -310,7 +298,9 @@ impl State {
         };
         let full = loop {
             let mut bytes = self.core.transmit(conn);
-            if let Some(tls) = tls {
+            if let Some(tunnel) = tunnel {
+                bytes = tunnel.transmit();
+            } else if let Some(tls) = tls {
                 if let Err(error) = tls.seal(bytes) {
                     return self.broken(now, conn, &error);
                 }
@@ -320,10 +310,11 @@ impl State {
                 break false;
             }
             match socket::send(stream, bytes) {
-                Ok(Some(len)) => match tls {
-                    None => self.core.handle_written(now, conn, len),
+                Ok(Some(len)) => match (&mut *tunnel, &mut *tls) {
+                    (Some(tunnel), _) => tunnel.handle_written(len),
+                    (None, None) => self.core.handle_written(now, conn, len),
                     // The core counts what the server can have of its own bytes.
-                    Some(tls) => match tls.handle_written(len) {
+                    (None, Some(tls)) => match tls.handle_written(len) {
                         0 => {}
                         len => self.core.handle_written(now, conn, len),
                     },
@@ -348,6 +339,7 @@ impl State {
     fn receive(&mut self, now: Instant, conn: ConnId) {
         let Some(Socket::Open {
             stream,
+            tunnel,
             tls,
             reading: Reading::On,
             ..
@@ -355,6 +347,9 @@ impl State {
         else {
             return;
         };
+        if tunnel.is_some() {
+            return self.receive_from_proxy(now, conn);
+        }
         match (socket::receive(stream, &mut self.buf), tls) {
             (Ok(Received::Bytes(len)), None) => {
                 self.core.handle_received(now, conn, &self.buf[..len]);
@@ -368,6 +363,49 @@ impl State {
                 Err(error) => self.broken(now, conn, &error),
             },
             (Err(error), _) => self.failed(now, conn, &error),
+        }
+    }
+
+    /// Gives what a proxy answered to who asked it for a tunnel.
+    fn receive_from_proxy(&mut self, now: Instant, conn: ConnId) {
+        let Some(Socket::Open {
+            stream,
+            tunnel: place @ Some(_),
+            tls,
+            told,
+            ..
+        }) = self.sockets.get_mut(&conn)
+        else {
+            return;
+        };
+        let Some(tunnel) = place else {
+            return;
+        };
+        let mut rest = Vec::new();
+        let opened = match socket::receive(stream, &mut self.buf) {
+            Ok(Received::Bytes(len)) => tunnel.handle_received(&self.buf[..len], &mut rest),
+            Ok(Received::Nothing) => Ok(false),
+            Ok(Received::Eof) => Err(tunnel.handle_eof()),
+            Err(error) => Err(NetError::from(&error)),
+        };
+        match opened {
+            Ok(false) => return,
+            Ok(true) => *place = None,
+            Err(error) => return self.connect_failed(now, conn, error),
+        }
+        if tls.is_none() {
+            *told = true;
+            self.core.handle_connected(now, conn);
+            if !rest.is_empty() {
+                self.core.handle_received(now, conn, &rest);
+            }
+            return;
+        }
+        // Nobody speaks before the client does; if somebody did, TLS will say what is wrong with it.
+        self.transmit(now, conn);
+        for piece in rest.chunks(self.buf.len()) {
+            self.buf[..piece.len()].copy_from_slice(piece);
+            self.receive_sealed(now, conn, piece.len());
         }
     }
 
@@ -460,20 +498,29 @@ impl State {
 }
 
 /// Looks up the name and makes the session, which both may take their time.
-fn find_way(endpoint: &Endpoint, tls: &Tls) -> Result<Way, NetError> {
-    let host = endpoint.host();
+fn find_way(endpoint: &Endpoint, tls: &Tls) -> Result<Found, NetError> {
     let session = match endpoint.is_tls() {
-        true => Some(tls.session(host)?),
+        true => Some(tls.session(endpoint.host())?),
         false => None,
     };
-    if endpoint.socket_path().is_some() {
-        return Ok((Vec::new(), session));
+    if let Some(way) = known_way(endpoint) {
+        return Ok((way, session));
     }
-    match (host, endpoint.port()).to_socket_addrs() {
-        Ok(addresses) => Ok((addresses.collect(), session)),
+    match endpoint.next_hop().to_socket_addrs() {
+        Ok(addresses) => Ok((Way::Addresses(addresses.collect()), session)),
         Err(error) => {
             let text = error.to_string();
             Err(NetError::new(NetErrorKind::NameNotFound, text))
         }
     }
+}
+
+/// The way to an endpoint for which no name has to be looked up.
+fn known_way(endpoint: &Endpoint) -> Option<Way> {
+    if let Some(path) = endpoint.socket_path() {
+        return Some(Way::Path(path.to_owned()));
+    }
+    let (host, port) = endpoint.next_hop();
+    let address = socket::literal(host)?;
+    Some(Way::Addresses(vec![SocketAddr::new(address, port)]))
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use etcd_core::Instant;
 use etcd_core::dial::Dial;
+use etcd_core::dial::Tunnel;
 use socket2::Protocol;
 use socket2::SockAddr;
 use socket2::Socket as Stream;
@@ -43,6 +44,8 @@ pub(crate) enum Socket {
         attempts: Vec<Arc<Stream>>,
         /// The addresses to try beside them, or when they fail.
         dial: Dial,
+        /// What is said to a proxy before all else, if there is one.
+        tunnel: Option<Box<Tunnel>>,
         /// What goes around its bytes, if anything does.
         tls: Option<Box<TlsSession>>,
     },
@@ -50,6 +53,8 @@ pub(crate) enum Socket {
     Open {
         /// The connected socket.
         stream: Arc<Stream>,
+        /// What is said to a proxy, until its tunnel is open.
+        tunnel: Option<Box<Tunnel>>,
         /// What goes around its bytes, if anything does.
         tls: Option<Box<TlsSession>>,
         /// Whether the core knows that it is open; with TLS, once hands are shaken.

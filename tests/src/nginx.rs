@@ -22,6 +22,9 @@ pub struct Nginx {
     folder: PathBuf,
 }
 
+/// How answers come to the client as the server gives them.
+const PASSES: &str = "proxy_http_version 1.1;\nproxy_buffering off;\nproxy_read_timeout 1h;\n";
+
 /// How long it may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -33,6 +36,24 @@ impl Nginx {
     ///
     /// If there is no nginx, or it does not start.
     pub fn start(server: u16) -> io::Result<Self> {
+        Self::start_with(&format!(
+            "location /etcd/ {{\nproxy_pass http://127.0.0.1:{server}/;\n{PASSES}}}\n\
+             location / {{ return 404; }}\n"
+        ))
+    }
+
+    /// Passes requests on to wherever they say they are for, in absolute form.
+    ///
+    /// # Errors
+    ///
+    /// As [`Nginx::start`].
+    pub fn forwarding() -> io::Result<Self> {
+        Self::start_with(&format!(
+            "location / {{\nproxy_pass http://$http_host$request_uri;\n{PASSES}}}\n"
+        ))
+    }
+
+    fn start_with(locations: &str) -> io::Result<Self> {
         let binary = find::nginx()?;
         let place = Place::find()?;
         let folder = place.folder().to_owned();
@@ -47,9 +68,7 @@ impl Nginx {
              events {{}}\n\
              http {{\naccess_log off;\n{temporary}\
              server {{\nlisten 127.0.0.1:{port};\n\
-             location /etcd/ {{\nproxy_pass http://127.0.0.1:{server}/;\n\
-             proxy_http_version 1.1;\nproxy_buffering off;\nproxy_read_timeout 1h;\n}}\n\
-             location / {{ return 404; }}\n}}\n}}\n"
+             {locations}}}\n}}\n"
         );
         let file = folder.join("nginx.conf");
         fs::write(&file, config)?;
@@ -82,7 +101,13 @@ impl Nginx {
     /// What leads to the server: `http://127.0.0.1:PORT/etcd`.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}/etcd", self.port)
+        format!("{}/etcd", self.address())
+    }
+
+    /// Where it is: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     server: u16,
+    /// What has to be in the head of a request for a tunnel.
+    wants: &'static str,
     state: Mutex<State>,
 }
 
@@ -44,6 +46,8 @@ struct State {
 enum Mode {
     Passes,
     Buffers,
+    /// Who connects says where to (`CONNECT`).
+    Tunnels,
     Cut,
     Over,
 }
@@ -68,7 +72,20 @@ impl Proxy {
         Self::with_mode(server, Mode::Buffers)
     }
 
+    /// A proxy that opens tunnels to wherever it is asked for, by requests that have this in their head.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proxy::start`].
+    pub fn tunnelling(wants: &'static str) -> io::Result<Self> {
+        Self::with(0, wants, Mode::Tunnels)
+    }
+
     fn with_mode(server: u16, mode: Mode) -> io::Result<Self> {
+        Self::with(server, "", mode)
+    }
+
+    fn with(server: u16, wants: &'static str, mode: Mode) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
         let state = State {
@@ -78,6 +95,7 @@ impl Proxy {
         };
         let shared = Arc::new(Shared {
             server,
+            wants,
             state: Mutex::new(state),
         });
         let accepting = thread::spawn({
@@ -154,7 +172,7 @@ impl Shared {
             match mode {
                 Mode::Over => return,
                 Mode::Cut => drop(client),
-                Mode::Passes | Mode::Buffers => {
+                Mode::Passes | Mode::Buffers | Mode::Tunnels => {
                     let shared = Arc::clone(self);
                     thread::spawn(move || shared.serve(client, mode));
                 }
@@ -168,12 +186,42 @@ impl Shared {
         let _ = client.shutdown(Shutdown::Both);
     }
 
+    /// The server that a tunnel was asked for to, told to be there; none if it was not asked for well.
+    fn asked_for(&self, client: &mut &TcpStream) -> io::Result<Option<TcpStream>> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            client.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let authority = head
+            .strip_prefix("CONNECT ")
+            .and_then(|rest| rest.split(' ').next());
+        let Some(authority) = authority.filter(|_| head.contains(self.wants)) else {
+            client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")?;
+            return Ok(None);
+        };
+        let Ok(server) = TcpStream::connect(authority) else {
+            client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")?;
+            return Ok(None);
+        };
+        client.write_all(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")?;
+        Ok(Some(server))
+    }
+
     fn forward(&self, mut client: &TcpStream, mode: Mode) -> io::Result<()> {
         let request = match mode {
             Mode::Buffers => whole_request(&mut client)?,
             _ => Vec::new(),
         };
-        let server = TcpStream::connect(("127.0.0.1", self.server))?;
+        let server = match mode {
+            Mode::Tunnels => match self.asked_for(&mut client)? {
+                Some(server) => server,
+                None => return Ok(()),
+            },
+            _ => TcpStream::connect(("127.0.0.1", self.server))?,
+        };
         server.set_nodelay(true)?;
         client.set_nodelay(true)?;
         {

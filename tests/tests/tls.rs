@@ -27,6 +27,7 @@ use etcd_core::UserAdd;
 use etcd_core::UserGrantRole;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
+use etcd_tests::Proxy;
 use etcd_tests::Server;
 use etcd_tests::driver::Driver;
 use etcd_tests::driver::Watching;
@@ -64,6 +65,7 @@ macro_rules! on_both {
 
 on_both!(
     everything_works_over_tls,
+    tls_goes_through_a_proxys_tunnel,
     a_client_certificate_is_shown_and_can_be_renewed,
     a_client_certificate_that_is_not_taken_is_told,
     a_server_that_is_not_to_be_trusted_is_told,
@@ -250,6 +252,31 @@ fn everything_works_over_tls<D: Driver>() {
         assert!(stats.connections_open >= 2);
         client.shutdown();
     }
+}
+
+fn tls_goes_through_a_proxys_tunnel<D: Driver>() {
+    let authority = Authority::new("authority", &format!("tunnel-{}", D::NAME));
+    let Some(server) = authority.serve(&authority.issue(|_| {}), false) else {
+        return;
+    };
+    let proxy = Proxy::tunnelling("").unwrap();
+    let port = server.tls_port().unwrap();
+    // What has TLS has a tunnel whatever is asked for without.
+    for is_absolute in [false, true] {
+        let mut config = config("https", "127.0.0.1", port);
+        let through: etcd_core::Proxy = proxy.endpoint().parse().unwrap();
+        config.proxy = Some(match is_absolute {
+            true => through.with_absolute_form(),
+            false => through,
+        });
+        let client = D::with_tls(config, authority.trusting().build().unwrap());
+        let mut watch = client.watch(Watch::key("tunnel")).unwrap();
+        client.call(Put::new("tunnel", "v")).unwrap();
+        let told = watch.next_within(Duration::from_secs(5));
+        assert!(matches!(told, Ok(Some(WatchEvent::Batch(_)))), "{told:?}");
+        client.shutdown();
+    }
+    assert!(proxy.accepted() >= 4, "{}", proxy.accepted());
 }
 
 fn a_client_certificate_is_shown_and_can_be_renewed<D: Driver>() {

@@ -12,6 +12,7 @@ use etcd_core::VersionRequest;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
 use etcd_tests::Nginx;
+use etcd_tests::Proxy;
 use etcd_tests::Server;
 use etcd_tests::driver::Driver;
 use etcd_tests::driver::Watching;
@@ -40,6 +41,9 @@ on_both!(
     a_socket_that_is_not_there_is_told,
     an_ipv6_address_leads_to_a_server,
     a_reverse_proxy_has_the_server_below_a_path,
+    a_proxy_opens_tunnels,
+    a_proxy_that_opens_no_tunnel_says_why,
+    a_proxy_is_asked_in_absolute_form,
 );
 
 const LONG: Duration = Duration::from_secs(20);
@@ -115,4 +119,45 @@ fn a_reverse_proxy_has_the_server_below_a_path<D: Driver>() {
     wrong.read_timeout = Duration::from_secs(1);
     let error = D::with_config(wrong).call(Range::key("k")).unwrap_err();
     assert!(error.to_string().contains("404"), "{error}");
+}
+
+fn a_proxy_opens_tunnels<D: Driver>() {
+    let server = Server::start().unwrap();
+    // me:swordfish
+    let proxy = Proxy::tunnelling("Proxy-Authorization: Basic bWU6c3dvcmRmaXNo\r\n").unwrap();
+    let mut config = Config::new([server.endpoint()]).unwrap();
+    let through: etcd_core::Proxy = proxy.endpoint().parse().unwrap();
+    config.proxy = Some(through.with_credentials("me", "swordfish").unwrap());
+    is_used(&D::with_config(config));
+    assert!(proxy.accepted() >= 2, "{}", proxy.accepted());
+}
+
+fn a_proxy_that_opens_no_tunnel_says_why<D: Driver>() {
+    let proxy = Proxy::tunnelling("Proxy-Authorization: Basic").unwrap();
+    let mut config = Config::new(["http://127.0.0.1:1"]).unwrap();
+    config.read_timeout = Duration::from_millis(300);
+    config.proxy = Some(proxy.endpoint().parse().unwrap());
+    let error = D::with_config(config.clone()).call(Range::key("k"));
+    let text = error.unwrap_err().to_string();
+    assert!(
+        text.contains("407") && text.contains("with_credentials"),
+        "{text}"
+    );
+
+    // Nobody listens there.
+    let through: etcd_core::Proxy = proxy.endpoint().parse().unwrap();
+    config.proxy = Some(through.with_credentials("me", "").unwrap());
+    let error = D::with_config(config).call(Range::key("k")).unwrap_err();
+    assert!(error.to_string().contains("502 Bad Gateway"), "{error}");
+}
+
+fn a_proxy_is_asked_in_absolute_form<D: Driver>() {
+    let server = Server::start().unwrap();
+    let nginx = Nginx::forwarding().unwrap();
+    let mut config = Config::new([server.endpoint()]).unwrap();
+    let through: etcd_core::Proxy = nginx.address().parse().unwrap();
+    config.proxy = Some(through.with_absolute_form());
+    let client = D::with_config(config);
+    is_used(&client);
+    assert!(client.call(VersionRequest::new()).is_ok());
 }

@@ -10,6 +10,7 @@ use super::auth::Credentials;
 use super::budget::RetryBudget;
 use super::endpoint::Balance;
 use super::endpoint::Endpoint;
+use super::endpoint::Proxy;
 use super::watch::WatchCarrier;
 use crate::api::Namespace;
 use crate::codec::http1::HttpLimits;
@@ -40,6 +41,8 @@ pub struct Config {
     /// their answers (rules N-1 to N-7). Permissions of roles are given for the whole store. Empty by default:
     /// the whole store.
     pub namespace: Namespace,
+    /// The HTTP proxy that connections go through. None by default; the environment is not asked.
+    pub proxy: Option<Proxy>,
     /// What the Host header says in place of the endpoint's own. Set by [`Config::set_host`].
     pub(crate) host: Option<String>,
     /// How often the cluster's members are asked for, to be the endpoints from then on
@@ -211,6 +214,7 @@ impl Config {
             balance: Balance::default(),
             api_prefix: ApiPrefix::default(),
             namespace: Namespace::default(),
+            proxy: None,
             host: None,
             sync_interval: None,
             headers: Vec::new(),

@@ -8,6 +8,7 @@ use core::time::Duration;
 use super::Client;
 use super::endpoint::Endpoint;
 use super::endpoint::Flaw;
+use super::endpoint::Proxy;
 use super::notice::EndpointReason;
 use super::notice::Reason;
 use super::notice::Use;
@@ -47,6 +48,13 @@ impl Client {
             self.endpoints.handle_stream(at);
         }
         let endpoint = self.endpoints.get(at).clone();
+        let endpoint = endpoint.through(self.config.proxy.as_ref());
+        let is_absolute = endpoint.is_asked_in_absolute_form();
+        let to_proxy = endpoint.proxy().filter(|_| is_absolute);
+        self.wire.gateway.set_absolute(
+            is_absolute.then(|| endpoint.authority()),
+            to_proxy.and_then(Proxy::authorization).cloned(),
+        );
         self.wire.gateway.set_token(self.auth.header(at));
         self.wire.gateway.set_base_path(endpoint.path_prefix());
         let host = self.config.host.as_deref();
@@ -78,6 +86,8 @@ impl Client {
         if self.endpoints.are_many() {
             self.forget_endpoints();
         }
+        // One that a connection was ordered with may say what that goes through.
+        let endpoint = &endpoint.clone().through(None);
         let at = self.endpoints.find_or_add(endpoint);
         if !self.endpoints.is_configured(at) {
             self.auth.add_endpoint(at, endpoint);

@@ -49,6 +49,7 @@ pub use self::budget::RetryBudget;
 pub use self::config::{Config, Limits};
 pub use self::endpoint::Balance;
 pub use self::endpoint::Endpoint;
+pub use self::endpoint::Proxy;
 pub use self::lease::{KeepAlive, LeaseEnd, LeaseEvent, LeasePhase, LeaseState};
 pub use self::options::CallOptions;
 pub use self::output::{Event, Output, Stats, WatchBatch, WatchEnd, WatchEvent};

@@ -205,6 +205,8 @@ pub enum NetErrorKind {
     /// An open TLS connection was cut, or what came on it is not genuine. What was sent may have been
     /// read.
     TlsBroken,
+    /// A proxy opened no tunnel, or broke off; the server was not reached.
+    Proxy,
     /// Something else; the message says what.
     Other,
 }

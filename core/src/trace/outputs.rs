@@ -178,7 +178,7 @@ pub(super) fn read_manner(text: &str) -> Option<(Manner, CallOptions)> {
 }
 
 /// The kinds of network errors by their names.
-const KINDS: [(NetErrorKind, &str); 10] = [
+const KINDS: [(NetErrorKind, &str); 11] = [
     (NetErrorKind::Refused, "refused"),
     (NetErrorKind::Reset, "reset"),
     (NetErrorKind::TimedOut, "timed-out"),
@@ -188,6 +188,7 @@ const KINDS: [(NetErrorKind, &str); 10] = [
     (NetErrorKind::CertificateRefused, "certificate-refused"),
     (NetErrorKind::Tls, "tls"),
     (NetErrorKind::TlsBroken, "tls-broken"),
+    (NetErrorKind::Proxy, "proxy"),
     (NetErrorKind::Other, "other"),
 ];
 

@@ -17,6 +17,7 @@ use crate::client::Balance;
 use crate::client::Config;
 use crate::client::Credentials;
 use crate::client::Endpoint;
+use crate::client::Proxy;
 use crate::client::WatchCarrier;
 use crate::time::Instant;
 
@@ -261,6 +262,7 @@ impl Start {
             member("endpoints", &write_endpoints(&config.endpoints)),
             member("api_prefix", &text(&config.api_prefix.to_string())),
             member("namespace", &config.namespace.write()),
+            member("proxy", &write_proxy(config.proxy.as_ref())),
             member("host", &host),
             member("headers", &list(headers)),
             member(
@@ -301,6 +303,7 @@ impl Start {
         let mut config = Config::new(endpoints).map_err(|error| error.to_string())?;
         config.api_prefix = take(members, "api_prefix", |value| value.as_str()?.parse().ok())?;
         config.namespace = take(members, "namespace", Setting::read)?;
+        config.proxy = take(members, "proxy", read_proxy)?;
         let host = take(members, "host", |value| match value {
             Value::Null => Some(None),
             value => value.as_str().map(Some).map(|host| host.map(str::to_owned)),
@@ -372,6 +375,35 @@ pub(super) fn write_credentials(credentials: Option<&Credentials>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
+fn write_proxy(proxy: Option<&Proxy>) -> String {
+    let Some(proxy) = proxy else {
+        return "null".to_owned();
+    };
+    let mut members = vec![member("address", &text(&proxy.to_string()))];
+    if proxy.is_absolute() {
+        members.push(member("absolute_form", "true"));
+    }
+    if let Some(value) = proxy.authorization() {
+        members.push(member("authorization", &text(&crossed_out(value.len()))));
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// Reads what `write_proxy` wrote; `None` inside is for none.
+fn read_proxy(value: &Value) -> Option<Option<Proxy>> {
+    let Value::Object(members) = value else {
+        return value.is_null().then_some(None);
+    };
+    let mut proxy: Proxy = members.get("address")?.as_str()?.parse().ok()?;
+    if members.get("absolute_form").is_some() {
+        proxy = proxy.with_absolute_form();
+    }
+    if let Some(value) = members.get("authorization") {
+        proxy = proxy.with_authorization(value.as_str()?.parse().ok()?);
+    }
+    Some(Some(proxy))
+}
+
 pub(super) fn write_endpoints(endpoints: &[Endpoint]) -> String {
     list(endpoints.iter().map(|endpoint| text(&endpoint.to_string())))
 }
@@ -412,6 +444,9 @@ mod tests {
             .set_credentials(credentials.over_plain_http())
             .unwrap();
         config.set_host("proxy:1").unwrap();
+        let proxy: Proxy = "http://proxy:1".parse().unwrap();
+        let proxy = proxy.with_absolute_form().with_credentials("a", "b");
+        config.proxy = Some(proxy.unwrap());
         config.idle_limit = Duration::MAX;
         config.limits.http.head_bytes = 7;
         Start {

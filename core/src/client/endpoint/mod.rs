@@ -6,6 +6,7 @@ mod health;
 mod leader;
 mod list;
 mod parse;
+mod proxy;
 
 use core::fmt;
 use core::net::IpAddr;
@@ -13,6 +14,9 @@ use core::net::IpAddr;
 pub(crate) use self::health::Flaw;
 pub use self::list::Balance;
 pub(crate) use self::list::Endpoints;
+pub use self::proxy::Proxy;
+
+use crate::dial::Tunnel;
 
 /// Where one server is: `http://host:port`, `https://host:port`, or `host:port`, which is without TLS; port
 /// 2379 where none is given. A path behind that stands before the path of every request, as a proxy may ask for:
@@ -36,6 +40,8 @@ pub struct Endpoint {
     place: Place,
     /// Whether its connections are to be made with TLS.
     is_tls: bool,
+    /// What they go through; set where one is ordered.
+    proxy: Option<Box<Proxy>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +124,70 @@ impl Endpoint {
         match &self.place {
             Place::Tcp { prefix, .. } => prefix,
             Place::Socket { .. } => "",
+        }
+    }
+
+    /// The proxy that the connection it was given for goes through, if there is one
+    /// ([`Config::proxy`](crate::Config::proxy)).
+    ///
+    /// ```
+    /// use etcd_core::{Client, Config, Instant, Output, Range};
+    ///
+    /// let mut config = Config::new(["http://etcd:2379"])?;
+    /// config.proxy = Some("http://proxy:3128".parse()?);
+    /// let mut client = Client::new(config, 1, Instant::ZERO);
+    /// client.call(Instant::ZERO, Range::key("k"));
+    /// let Some(Output::Connect { endpoint, .. }) = client.poll_output() else { panic!() };
+    /// assert_eq!(endpoint.proxy().map(|proxy| proxy.host()), Some("proxy"));
+    /// assert_eq!(endpoint.next_hop(), ("proxy", 3128));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_deref()
+    }
+
+    /// The host and the port to connect to: the proxy's, or its own. A socket of the file system has none.
+    ///
+    /// ```
+    /// let endpoint: etcd_core::Endpoint = "http://etcd:2379".parse()?;
+    /// assert_eq!(endpoint.next_hop(), ("etcd", 2379));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn next_hop(&self) -> (&str, u16) {
+        match self.proxy() {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (self.host(), self.port()),
+        }
+    }
+
+    /// What has to be said and heard on a connection before all else, TLS included, where it goes through a
+    /// proxy's tunnel.
+    ///
+    /// ```
+    /// let endpoint: etcd_core::Endpoint = "http://etcd:2379".parse()?;
+    /// assert!(endpoint.tunnel().is_none());
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn tunnel(&self) -> Option<Tunnel> {
+        let proxy = self.proxy()?;
+        let is_tunnel = self.is_tls || !proxy.is_absolute();
+        is_tunnel.then(|| Tunnel::new(self.authority(), proxy.authorization()))
+    }
+
+    /// Whether requests to it are in absolute form.
+    pub(crate) fn is_asked_in_absolute_form(&self) -> bool {
+        self.proxy().is_some() && self.tunnel().is_none()
+    }
+
+    /// The same through this proxy, where it is reached through one.
+    pub(crate) fn through(self, proxy: Option<&Proxy>) -> Self {
+        let proxy = proxy.filter(|_| self.socket_path().is_none());
+        Self {
+            proxy: proxy.cloned().map(Box::new),
+            ..self
         }
     }
 

@@ -26,7 +26,11 @@ impl FromStr for Endpoint {
         for (scheme, is_tls) in [("unix:", false), ("unixs:", true)] {
             if let Some(path) = text.strip_prefix(scheme) {
                 let place = socket(path).map_err(bad)?;
-                return Ok(Self { place, is_tls });
+                return Ok(Self {
+                    place,
+                    is_tls,
+                    proxy: None,
+                });
             }
         }
         let (rest, is_tls) = match text.split_once("://") {
@@ -40,7 +44,11 @@ impl FromStr for Endpoint {
             }
         };
         let place = tcp(rest).map_err(bad)?;
-        Ok(Self { place, is_tls })
+        Ok(Self {
+            place,
+            is_tls,
+            proxy: None,
+        })
     }
 }
 

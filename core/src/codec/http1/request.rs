@@ -9,6 +9,7 @@ use core::fmt::Write as _;
 use bytes::Bytes;
 use http::Method;
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
+use http::uri::{Authority, Scheme};
 
 /// Appends a whole request to `out`: origin-form path, `Host`, the request's headers,
 /// `Content-Length`, body.
@@ -249,6 +250,12 @@ fn write_head<B>(
     if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(RequestError::BadTarget);
     }
+    // With an authority it is in absolute form (RFC 9112 section 3.2.2), which is for proxies.
+    let authority = request.uri().authority().map(Authority::as_str);
+    let is_http = request.uri().scheme() == Some(&Scheme::HTTP);
+    if authority.is_some_and(|it| !is_http || !it.bytes().all(may_stand_in_host)) {
+        return Err(RequestError::BadTarget);
+    }
     if host.is_empty() || !host.bytes().all(may_stand_in_host) {
         return Err(RequestError::BadHost);
     }
@@ -267,6 +274,10 @@ fn write_head<B>(
 
     out.extend_from_slice(method.as_str().as_bytes());
     out.extend_from_slice(b" ");
+    if let Some(authority) = authority {
+        out.extend_from_slice(b"http://");
+        out.extend_from_slice(authority.as_bytes());
+    }
     out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
     out.extend_from_slice(host.as_bytes());

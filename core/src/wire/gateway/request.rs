@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::header;
+use http::uri::Authority;
 
 use super::timeout::Timeout;
 use crate::api::Call;
@@ -78,6 +79,9 @@ impl fmt::Display for ApiPrefix {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Gateway {
+    /// Where requests in absolute form are for, and what a proxy is told who asks.
+    absolute: Option<Authority>,
+    proxy_authorization: Option<HeaderValue>,
     /// What stands before all paths; empty, or plain characters that begin with a slash.
     base: String,
     prefix: ApiPrefix,
@@ -138,6 +142,15 @@ impl Gateway {
     pub(crate) fn set_base_path(&mut self, path: &str) {
         self.base.clear();
         self.base.push_str(path);
+    }
+
+    /// Asks in absolute form, through a proxy, for what is at this authority, or in origin form again.
+    pub(crate) fn set_absolute(&mut self, authority: Option<&str>, to_proxy: Option<HeaderValue>) {
+        self.absolute = authority.map(|authority| {
+            let authority = Authority::try_from(authority);
+            authority.expect("the host of an endpoint is plain, its port a number")
+        });
+        self.proxy_authorization = to_proxy;
     }
 
     /// Sends a header with every request, such as `Authorization` with a token; that one not with
@@ -341,7 +354,16 @@ impl Gateway {
         *request.method_mut() = method;
         let path = http::uri::PathAndQuery::from_maybe_shared(Bytes::from(path))
             .expect("prefix, paths and queries are made of plain characters");
-        *request.uri_mut() = path.into();
+        *request.uri_mut() = match &self.absolute {
+            None => path.into(),
+            Some(authority) => {
+                let mut parts = http::uri::Parts::default();
+                parts.scheme = Some(http::uri::Scheme::HTTP);
+                parts.authority = Some(authority.clone());
+                parts.path_and_query = Some(path);
+                http::Uri::from_parts(parts).expect("it has all three parts")
+            }
+        };
         let headers = request.headers_mut();
         if is_post {
             headers.insert(
@@ -351,6 +373,9 @@ impl Gateway {
         }
         for (name, value) in &self.headers {
             headers.append(name.clone(), value.clone());
+        }
+        if let Some(value) = &self.proxy_authorization {
+            headers.insert(header::PROXY_AUTHORIZATION, value.clone());
         }
         if let Some(token) = &self.token {
             headers.remove(METADATA_TOKEN);

@@ -1,11 +1,16 @@
-//! In which order, and when, the addresses of one name are tried ("happy eyeballs", RFC 8305).
+//! What drivers do until a connection is there: which address is tried when, and the tunnel through a proxy.
 //!
+//! In which order, and when, the addresses of one name are tried is "happy eyeballs" (RFC 8305).
 //! A name may have addresses of both families, some of which lead nowhere. They are tried in turn, the two
 //! families one after the other, each a little later than the one before, or at once where that one has failed;
 //! whichever connects first is taken. So an address that is silent costs a fraction of a second, not the whole time
 //! a connection may take to open.
 //!
 //! It opens nothing and knows no clock: a driver begins the attempts it is given, and tells what became of them.
+
+mod tunnel;
+
+pub use self::tunnel::Tunnel;
 
 use core::net::SocketAddr;
 use core::time::Duration;
