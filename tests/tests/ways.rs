@@ -1,6 +1,10 @@
 //! Every way to reach a real etcd, on both drivers.
 #![allow(clippy::unwrap_used, reason = "it is a test")]
 
+#[path = "../../discovery/tests/server/mod.rs"]
+#[allow(dead_code, reason = "it can do more than is asked of it here")]
+mod name_server;
+
 use std::net::Ipv6Addr;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -11,6 +15,8 @@ use etcd_core::Range;
 use etcd_core::VersionRequest;
 use etcd_core::Watch;
 use etcd_core::WatchEvent;
+use etcd_discovery::Discovery;
+use etcd_tests::Cluster;
 use etcd_tests::Nginx;
 use etcd_tests::Proxy;
 use etcd_tests::Server;
@@ -41,6 +47,7 @@ on_both!(
     a_socket_that_is_not_there_is_told,
     an_ipv6_address_leads_to_a_server,
     a_reverse_proxy_has_the_server_below_a_path,
+    a_name_servers_records_lead_to_a_cluster,
     a_proxy_opens_tunnels,
     a_proxy_that_opens_no_tunnel_says_why,
     a_proxy_is_asked_in_absolute_form,
@@ -160,4 +167,26 @@ fn a_proxy_is_asked_in_absolute_form<D: Driver>() {
     let client = D::with_config(config);
     is_used(&client);
     assert!(client.call(VersionRequest::new()).is_ok());
+}
+
+/// As etcdctl does with `--discovery-srv`; then the members themselves say where they are.
+fn a_name_servers_records_lead_to_a_cluster<D: Driver>() {
+    const NAME: &str = "_etcd-client._tcp.example.com";
+    let mut cluster = Cluster::start(3).unwrap();
+    let records: Vec<_> = (0..3)
+        .map(|place| (NAME, 0, 0, cluster.server(place).client_port(), "localhost"))
+        .collect();
+    // The name server's thread may outlive this function.
+    let names = name_server::Server::with_records(records.leak());
+    let mut discovery = Discovery::new("example.com").unwrap().allow_insecure();
+    let endpoints = discovery.resolve_with(&[names.address()]).unwrap();
+    assert_eq!(endpoints.len(), 3);
+    let config = Config::new(endpoints.iter().map(ToString::to_string)).unwrap();
+    let client = D::with_config(config);
+    is_used(&client);
+    client.sync().unwrap();
+    cluster.server_mut(0).kill().unwrap();
+    for _ in 0..6 {
+        assert_eq!(client.call(Range::key("way")).unwrap().kvs.len(), 1);
+    }
 }
