@@ -16,6 +16,7 @@ use etcd_core::Config;
 use etcd_core::Credentials;
 use etcd_core::Instant;
 use etcd_core::Output;
+use etcd_core::Range;
 use support::World;
 use support::check;
 use support::check_without_replay;
@@ -1244,7 +1245,8 @@ fn g42_credentials_go_to_tls_and_loopback_alone_unless_allowed_by_name() {
             ("http://[::1]", true),
             ("http://[::ffff:127.0.0.1]", true),
             ("localhost", true),
-            ("http://etcd.LocalHost.:1", true),
+            ("http://LocalHost.:1", true),
+            ("http://etcd.localhost", false),
             ("https://10.0.0.1", true),
             ("https://etcd", true),
             ("http://10.0.0.1", false),
@@ -1311,6 +1313,49 @@ fn g42_a_pinned_call_takes_no_token_over_plain_http() {
         connect 2 to 127.0.0.1
         > open 2
         send 2: POST /v3/kv/put {"key":"k","value":"v"} as T1
+        "#,
+    );
+}
+
+/// What is for this machine leaves it where a proxy is elsewhere.
+#[test]
+fn g42_loopback_through_a_proxy_elsewhere_is_no_loopback() {
+    let credentials = || Credentials::token(GIVEN).unwrap();
+    for (endpoint, proxy, may) in [
+        ("http://127.0.0.1", "http://proxy:3128", false),
+        ("http://127.0.0.1", "http://127.0.0.1:3128", true),
+        ("https://127.0.0.1", "http://proxy:3128", true),
+        ("unix:///run/etcd.sock", "http://proxy:3128", true),
+    ] {
+        let mut config = Config::new([endpoint]).unwrap();
+        config.proxy = Some(proxy.parse().unwrap());
+        assert_eq!(config.set_credentials(credentials()).is_ok(), may);
+        // The other way round the client itself finds out.
+        let mut config = Config::new([endpoint]).unwrap();
+        config.set_credentials(credentials()).unwrap();
+        config.proxy = Some(proxy.parse().unwrap());
+        let mut client = Client::new(config, 1, Instant::ZERO);
+        client.call(Instant::ZERO, Range::key("k"));
+        let connects = matches!(client.poll_output(), Some(Output::Connect { .. }));
+        assert_eq!(connects, may, "{endpoint} {proxy}");
+    }
+}
+
+#[test]
+fn g42_a_lease_says_why_it_is_not_renewed_any_more() {
+    check(
+        r#"
+        > client a
+        > lease 4
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/lease/grant {"ID":"4367966227536309105","TTL":"4"}
+        > answer 1 200 {"ID":"7","TTL":"4"}
+        lease 1: active for 4 s, until 3.996s
+        > credentials user=root password=p clear=no
+        > until 3s
+        at 1.359448115s
+        lease 1: end: credentials would go over plain HTTP to another machine; use https://, or allow it with Credentials::over_plain_http
         "#,
     );
 }

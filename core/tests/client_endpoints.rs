@@ -734,3 +734,90 @@ fn b9_g42_members_that_must_not_see_the_token_are_left_out() {
         "#,
     );
 }
+
+/// What the user says counts, whatever was asked before.
+#[test]
+fn b9_an_answer_to_an_older_question_undoes_nothing() {
+    check(
+        r#"
+        > client a
+        > sync
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/cluster/member/list {"linearizable":true}
+        > endpoints x
+        > answer 1 200 {"members":[{"ID":"1","name":"a","clientURLs":["http://a:2379"]}]}
+        close 1
+        call 1: MemberList
+        > get k
+        connect 2 to x
+        > endpoints x
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > answer 2 200 {}
+        call 2: Range
+        "#,
+    );
+}
+
+#[test]
+fn b9_the_clients_own_question_is_asked_once_at_a_time() {
+    check(
+        r#"
+        > client a sync=1s read_timeout=5s
+        > until 1s
+        at 1s
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/cluster/member/list {"linearizable":true}
+        > until 3s
+        "#,
+    );
+}
+
+/// A connection for one endpoint only is of no use once that is gone.
+#[test]
+fn b9_what_nobody_is_bound_to_any_more_is_closed() {
+    check(
+        r#"
+        > client a b
+        > get k at=a
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"k"}
+        > answer 1 200 {}
+        call 1: Range
+        > get k at=b
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"k"}
+        > endpoints c
+        close 1
+        > answer 2 200 {}
+        call 2: Range
+        "#,
+    );
+}
+
+/// One attempt is all a call has, and it is not the server's fault that it was ended.
+#[test]
+fn b9_a_renewal_under_way_is_made_elsewhere() {
+    check(
+        r#"
+        > client a attempts=1
+        > renew 7
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/lease/keepalive (open, with a leader)
+        send 1: {"ID":"7"}
+        > endpoints b
+        close 1
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/lease/keepalive (open, with a leader)
+        send 2: {"ID":"7"}
+        > frame 2 {"ID":"7","TTL":"10"}
+        call 1: LeaseKeepAlive 7 for 10 s
+        "#,
+    );
+}

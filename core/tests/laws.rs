@@ -72,6 +72,10 @@ enum Step {
     CancelWatch(u8),
     CancelStream(u8),
     Ask(u8),
+    /// Other endpoints, some of which it may have had.
+    Endpoints(u8),
+    Sync,
+    Credentials(bool),
     Read(u8, u8),
     ReadStream(u8, u8),
     Open(u8),
@@ -110,6 +114,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<u8>().prop_map(CancelStream),
         2 => (any::<u8>(), 1..9_u8).prop_map(|(stream, most)| ReadStream(stream, most)),
         1 => any::<u8>().prop_map(Ask),
+        1 => any::<u8>().prop_map(Endpoints),
+        1 => Just(Sync),
+        1 => any::<bool>().prop_map(Credentials),
         2 => (any::<u8>(), 1..9_u8).prop_map(|(watch, most)| Read(watch, most)),
         2 => any::<u8>().prop_map(Open),
         1 => any::<u8>().prop_map(Refuse),
@@ -163,6 +170,9 @@ enum Input {
     CancelWatch(WatchId),
     CancelStream(StreamId),
     Ask(WatchId),
+    Endpoints(u8),
+    Sync,
+    Credentials(bool),
     Read(WatchId, u8),
     ReadStream(StreamId, u8),
     Open(ConnId),
@@ -173,6 +183,11 @@ enum Input {
     Received(ConnId, Vec<u8>),
     Timeout,
     Shutdown,
+}
+
+fn root() -> Credentials {
+    let credentials = Credentials::password("root", "p").expect("they are not empty");
+    credentials.over_plain_http()
 }
 
 /// Every other client has a password.
@@ -195,9 +210,7 @@ fn config(seed: u64) -> Config {
     }
     config.snapshot_idle_timeout = Duration::from_secs(3);
     if seed % 2 == 1 {
-        let credentials = Credentials::password("root", "p").expect("they are not empty");
-        let credentials = credentials.over_plain_http();
-        config.set_credentials(credentials).expect("no header");
+        config.set_credentials(root()).expect("no header");
         config.token_ttl = Duration::from_secs(10);
     }
     config
@@ -239,6 +252,17 @@ impl Run {
             Input::Get(millis) => {
                 let call = client.call_with(now, Range::key("k"), timeout(*millis));
                 self.calls.push(call);
+            }
+            Input::Endpoints(bits) => {
+                let names = ["a", "b", "c", "d"].into_iter().enumerate();
+                let names = names.filter(|(place, _)| (bits % 15 + 1) >> place & 1 == 1);
+                let endpoints = names.map(|(_, name)| name.parse().expect("a name"));
+                let set = client.set_endpoints(now, endpoints);
+                set.expect("there is one, and credentials may go anywhere");
+            }
+            Input::Sync => self.calls.push(client.sync(now)),
+            Input::Credentials(some) => {
+                client.set_credentials(now, some.then(root));
             }
             Input::Renew(lease) => {
                 self.calls
@@ -598,6 +622,9 @@ impl Play {
             }
             Step::CancelWatch(pick) => self.watch(*pick).map(Input::CancelWatch),
             Step::Ask(pick) => self.watch(*pick).map(Input::Ask),
+            Step::Endpoints(bits) => Some(Input::Endpoints(*bits)),
+            Step::Sync => Some(Input::Sync),
+            Step::Credentials(some) => Some(Input::Credentials(*some)),
             Step::Read(pick, most) => self.watch(*pick).map(|watch| Input::Read(watch, *most)),
             Step::Open(pick) => conn_of(pick).map(Input::Open),
             Step::Refuse(pick) => conn_of(pick).map(Input::Refuse),

@@ -41,7 +41,8 @@ pub struct Config {
     /// their answers (rules N-1 to N-7). Permissions of roles are given for the whole store. Empty by default:
     /// the whole store.
     pub namespace: Namespace,
-    /// The HTTP proxy that connections go through. None by default; the environment is not asked.
+    /// The HTTP proxy that connections go through. None by default; the environment is not asked. Credentials go
+    /// through one on another machine only where TLS is within, unless they may go over plain HTTP.
     pub proxy: Option<Proxy>,
     /// What the Host header says in place of the endpoint's own. Set by [`Config::set_host`].
     pub(crate) host: Option<String>,
@@ -267,7 +268,7 @@ impl Config {
                 name: name.as_str().to_owned(),
             });
         }
-        credentials.check(&self.endpoints)?;
+        credentials.check(&self.endpoints, self.proxy.as_ref())?;
         self.credentials = Some(credentials);
         Ok(())
     }

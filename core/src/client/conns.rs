@@ -90,7 +90,8 @@ impl Client {
         let endpoint = &endpoint.clone().through(None);
         let at = self.endpoints.find_or_add(endpoint);
         if !self.endpoints.is_configured(at) {
-            self.auth.add_endpoint(at, endpoint);
+            let proxy = self.config.proxy.as_ref();
+            self.auth.add_endpoint(at, endpoint, proxy);
         }
         at
     }

@@ -29,9 +29,16 @@ use crate::wire::Purpose;
 pub(super) struct Syncs {
     /// Calls of the user whose answers say which endpoints there are.
     asked: BTreeSet<CallId>,
+    /// The client's own, if one is under way.
+    own: Option<CallId>,
+    /// What earlier ones say is out of date: the user, or a later one, has said otherwise.
+    not_before: u64,
     /// What was answered, until it is taken over.
     answer: Option<Vec<Member>>,
 }
+
+/// How many of the members' URLs are taken over.
+const MOST_ENDPOINTS: usize = 128;
 
 impl Client {
     /// Takes these endpoints from now on, in place of those it had. Of those it had before it keeps all it knows;
@@ -59,12 +66,20 @@ impl Client {
         now: Instant,
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> Result<(), ConfigError> {
-        let endpoints: Vec<Endpoint> = endpoints.into_iter().collect();
+        // One that a connection was ordered with may say what that goes through.
+        let endpoints = endpoints.into_iter().map(|it| it.through(None));
+        let endpoints: Vec<Endpoint> = endpoints.collect();
         if endpoints.is_empty() {
             return Err(ConfigError::NoEndpoints);
         }
-        self.auth.check_endpoints(&endpoints)?;
-        self.change_endpoints(now, endpoints);
+        self.auth
+            .check_endpoints(&endpoints, self.config.proxy.as_ref())?;
+        self.notices.handle_time(now);
+        self.syncs.not_before = self.next_call;
+        self.syncs.answer = None;
+        if endpoints != self.config.endpoints {
+            self.change_endpoints(now, endpoints);
+        }
         self.settle(now);
         Ok(())
     }
@@ -96,7 +111,10 @@ impl Client {
     /// It is time to ask for the members.
     pub(super) fn sync_is_due(&mut self, now: Instant) {
         self.arm_sync(now);
-        self.call_for_itself(now, Owner::Sync, &MemberList::new());
+        if self.syncs.own.is_none() {
+            let call = self.call_for_itself(now, Owner::Sync, &MemberList::new());
+            self.syncs.own = Some(call);
+        }
     }
 
     /// Asks again after the interval, if there is one.
@@ -109,15 +127,16 @@ impl Client {
 
     /// A call has ended; it may have been for the members.
     pub(super) fn sync_answered(&mut self, call: CallId, result: &Result<Response, Error>) {
-        if self.syncs.asked.remove(&call) {
-            self.members_told(result);
+        if self.syncs.own == Some(call) {
+            self.syncs.own = None;
+        } else if !self.syncs.asked.remove(&call) {
+            return;
         }
-    }
-
-    /// What was asked for was, or could not be.
-    pub(super) fn members_told(&mut self, result: &Result<Response, Error>) {
         if let Ok(Response::MemberList(answer)) = result {
-            self.syncs.answer = Some(answer.members.clone());
+            if call.get() >= self.syncs.not_before {
+                self.syncs.not_before = call.get() + 1;
+                self.syncs.answer = Some(answer.members.clone());
+            }
         }
     }
 
@@ -127,10 +146,10 @@ impl Client {
             return;
         };
         let mut told = told_by(&members, &self.config.endpoints);
+        let proxy = self.config.proxy.as_ref();
         told.retain(|endpoint| {
-            self.auth
-                .check_endpoints(core::slice::from_ref(endpoint))
-                .is_ok()
+            let one = core::slice::from_ref(endpoint);
+            self.auth.check_endpoints(one, proxy).is_ok()
         });
         if told.is_empty() {
             return;
@@ -141,7 +160,7 @@ impl Client {
             .filter(|known| told.contains(known))
             .cloned()
             .collect();
-        for endpoint in told {
+        for endpoint in told.into_iter().take(MOST_ENDPOINTS) {
             if !endpoints.contains(&endpoint) {
                 endpoints.push(endpoint);
             }
@@ -158,14 +177,17 @@ impl Client {
         self.notices.note(|| What::EndpointsSet {
             endpoints: endpoints.clone(),
         });
-        self.endpoints.set(endpoints.clone());
+        let first = self.rng.next_u64();
+        self.endpoints.set(endpoints.clone(), first);
         self.config.endpoints = endpoints;
         self.forget_endpoints();
         self.restart_logins(now);
         self.open_gates();
+        let lanes: BTreeSet<Lane> = self.calls.lanes().chain(self.streams.lanes()).collect();
         let is_left = |conn: &Conn| {
-            let is_bound = conn.lane.endpoint().is_some();
-            !is_bound && !self.endpoints.is_configured(conn.endpoint) && may_leave(conn)
+            // One that is bound to its endpoint is left once nobody is there who is, too.
+            let is_named = conn.lane.endpoint().is_some() && lanes.contains(&conn.lane);
+            !is_named && !self.endpoints.is_configured(conn.endpoint) && may_leave(conn)
         };
         let left = self.conns.iter().filter(|(_, conn)| is_left(conn));
         let left: Vec<ConnId> = left.map(|(id, _)| *id).collect();

@@ -184,7 +184,12 @@ impl Client {
             frame_bytes: config.limits.frame_bytes,
         };
         let endpoints = Endpoints::new(config.endpoints.clone(), config.balance, rng.next_u64());
-        let auth = Auth::new(config.credentials.clone(), &endpoints, now);
+        let auth = Auth::new(
+            config.credentials.clone(),
+            &endpoints,
+            config.proxy.as_ref(),
+            now,
+        );
         #[cfg(feature = "planted")]
         let auth = auth.with_planted(config.planted);
         let mut client = Self {

@@ -324,11 +324,8 @@ impl Start {
                 .add_header(name, value)
                 .map_err(|error| error.to_string())?;
         }
-        if let Some(credentials) = credentials.flatten() {
-            config
-                .set_credentials(credentials)
-                .map_err(|error| error.to_string())?;
-        }
+        // Where they may not go was for the client that was recorded to find.
+        config.credentials = credentials.flatten();
         read_plain(members, &mut config)?;
         #[cfg(feature = "planted")]
         if members.contains_key("planted") {

@@ -227,6 +227,15 @@ fn unary(request: &str, revision: i64, choice: u8) -> Vec<u8> {
     } else if choice % 16 == 9 {
         let refused = r#"{"error":"etcdserver: invalid auth token","code":16}"#;
         return answer(401, refused).into_bytes();
+    } else if request.starts_with("POST /v3/cluster/member/list") {
+        let name = ["a", "b", "c"][usize::from(choice) % 3];
+        return answer(
+            200,
+            &format!(
+                r#"{{"members":[{{"ID":"1","name":"a","clientURLs":["http://{name}:2379"]}},{{"ID":"2","name":"b","clientURLs":["http://b:2379"]}}]}}"#
+            ),
+        )
+        .into_bytes();
     } else if request.starts_with("POST /v3/kv/range") {
         read.as_str()
     } else {

@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use crate::api::Authenticate;
 use crate::client::endpoint::Endpoint;
+use crate::client::endpoint::Proxy;
 use crate::error::ConfigError;
 
 /// What a client proves with who it is: either a user's name and password, or a token that was got
@@ -122,9 +123,13 @@ impl Credentials {
         self.over_plain_http
     }
 
-    /// Whether they may be shown to all of these.
-    pub(crate) fn check(&self, endpoints: &[Endpoint]) -> Result<(), ConfigError> {
-        if endpoints.iter().all(|endpoint| self.may_go_to(endpoint)) {
+    /// Whether they may be shown to all of these, through this proxy.
+    pub(crate) fn check(
+        &self,
+        endpoints: &[Endpoint],
+        proxy: Option<&Proxy>,
+    ) -> Result<(), ConfigError> {
+        if endpoints.iter().all(|it| self.may_go_to(it, proxy)) {
             return Ok(());
         }
         Err(ConfigError::BadCredentials {
@@ -133,9 +138,12 @@ impl Credentials {
         })
     }
 
-    /// Whether they may be shown to this endpoint.
-    pub(crate) const fn may_go_to(&self, endpoint: &Endpoint) -> bool {
-        self.over_plain_http || endpoint.is_tls() || endpoint.is_loopback()
+    /// Whether they may be shown to this endpoint, and to whoever is between. Through a proxy elsewhere even what
+    /// is for this machine leaves it.
+    pub(crate) fn may_go_to(&self, endpoint: &Endpoint, proxy: Option<&Proxy>) -> bool {
+        let is_here = endpoint.is_loopback()
+            && (endpoint.socket_path().is_some() || proxy.is_none_or(Proxy::is_loopback));
+        self.over_plain_http || endpoint.is_tls() || is_here
     }
 
     /// The request for a token, where there is a password to get one with.

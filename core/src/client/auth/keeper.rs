@@ -23,6 +23,7 @@ use super::token::Token;
 use super::token::Trust;
 use crate::api::Authenticate;
 use crate::client::endpoint::Endpoint;
+use crate::client::endpoint::Proxy;
 use crate::error::Code;
 use crate::error::Known;
 use crate::error::Status;
@@ -137,10 +138,11 @@ impl Keeper {
         self.credentials.as_ref()
     }
 
-    /// Forgets which endpoints there are.
+    /// Forgets which endpoints there are, and what they said of a login.
     pub(super) fn clear_endpoints(&mut self) {
         self.forbidden.clear();
         self.is_forbidden = false;
+        self.wait = None;
     }
 
     /// An endpoint that requests may go to; a login goes to those that are configured.
@@ -148,10 +150,11 @@ impl Keeper {
         &mut self,
         at: EndpointIndex,
         endpoint: &Endpoint,
+        proxy: Option<&Proxy>,
         is_configured: bool,
     ) {
         let credentials = self.credentials.as_ref();
-        if credentials.is_some_and(|credentials| !credentials.may_go_to(endpoint)) {
+        if credentials.is_some_and(|credentials| !credentials.may_go_to(endpoint, proxy)) {
             self.forbidden.insert(at);
             self.is_forbidden |= is_configured;
         }

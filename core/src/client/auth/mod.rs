@@ -33,6 +33,7 @@ use self::keeper::Refusal;
 use super::Client;
 use super::endpoint::Endpoint;
 use super::endpoint::Endpoints;
+use super::endpoint::Proxy;
 use super::notice::Reason;
 use super::notice::What;
 use super::timer::Timer;
@@ -97,33 +98,43 @@ impl Auth {
     pub(super) fn new(
         credentials: Option<Credentials>,
         endpoints: &Endpoints,
+        proxy: Option<&Proxy>,
         now: Instant,
     ) -> Self {
         let mut auth = Self {
             keeper: Keeper::new(credentials, now),
             ..Self::default()
         };
-        auth.add_endpoints(endpoints);
+        auth.add_endpoints(endpoints, proxy);
         auth
     }
 
     /// Whether the credentials may go to all of these.
-    pub(super) fn check_endpoints(&self, endpoints: &[Endpoint]) -> Result<(), ConfigError> {
+    pub(super) fn check_endpoints(
+        &self,
+        endpoints: &[Endpoint],
+        proxy: Option<&Proxy>,
+    ) -> Result<(), ConfigError> {
         match self.keeper.credentials() {
-            Some(credentials) => credentials.check(endpoints),
+            Some(credentials) => credentials.check(endpoints, proxy),
             None => Ok(()),
         }
     }
 
-    fn add_endpoints(&mut self, endpoints: &Endpoints) {
+    fn add_endpoints(&mut self, endpoints: &Endpoints, proxy: Option<&Proxy>) {
         for (at, endpoint, is_configured) in endpoints.iter() {
-            self.keeper.add_endpoint(at, endpoint, is_configured);
+            self.keeper.add_endpoint(at, endpoint, proxy, is_configured);
         }
     }
 
     /// An endpoint that is not configured is named by a call.
-    pub(super) fn add_endpoint(&mut self, at: EndpointIndex, endpoint: &Endpoint) {
-        self.keeper.add_endpoint(at, endpoint, false);
+    pub(super) fn add_endpoint(
+        &mut self,
+        at: EndpointIndex,
+        endpoint: &Endpoint,
+        proxy: Option<&Proxy>,
+    ) {
+        self.keeper.add_endpoint(at, endpoint, proxy, false);
     }
 
     /// What a request to this member carries.
@@ -235,7 +246,8 @@ impl Client {
     /// Credentials or endpoints have changed: a login under way is given up, and whoever waited is admitted anew.
     pub(super) fn restart_logins(&mut self, now: Instant) {
         self.auth.keeper.clear_endpoints();
-        self.auth.add_endpoints(&self.endpoints);
+        self.auth
+            .add_endpoints(&self.endpoints, self.config.proxy.as_ref());
         self.auth.answer = None;
         // Last, as it may begin another one.
         if let Some(login) = self.auth.login.take() {

@@ -68,6 +68,10 @@ impl Client {
             if let Some(until) = call.patient_until.take() {
                 self.timers.disarm(until, Timer::Patience(id));
             }
+            if *reason == CloseReason::Removed {
+                // It was the user who ended this attempt.
+                call.attempts = call.attempts.saturating_sub(1);
+            }
             let sent = match call.state {
                 State::Asking(_) => {
                     // It costs an attempt, or a server that breaks off would be asked without end.

@@ -238,7 +238,12 @@ impl Client {
     }
 
     /// Makes a call for the client's own ends, at whatever endpoint is current.
-    pub(super) fn call_for_itself<C: Call>(&mut self, now: Instant, owner: Owner, call: &C) {
+    pub(super) fn call_for_itself<C: Call>(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        call: &C,
+    ) -> CallId {
         let id = self.next_call_id();
         let deadline = now + self.config.read_timeout;
         let request = Encoded::new(call);
@@ -247,6 +252,7 @@ impl Client {
             ..Pending::new(request, Class::Read, Lane::Calls, deadline)
         };
         self.add_call(id, pending);
+        id
     }
 
     /// Whether this call has not ended.
@@ -414,7 +420,7 @@ impl Client {
                 self.sync_answered(id, &result);
                 self.tell_answer(id, result);
             }
-            Owner::Sync => self.members_told(&result),
+            Owner::Sync => self.sync_answered(id, &result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
             Owner::Leader => {}

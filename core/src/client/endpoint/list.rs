@@ -91,15 +91,13 @@ impl Endpoints {
             next: 0,
             most: OTHERS,
         };
-        endpoints.set(list);
-        let first = usize::try_from(first % endpoints.count() as u64).unwrap_or(0);
-        (endpoints.calls, endpoints.streams) = (first, first);
+        endpoints.set(list, first);
         endpoints
     }
 
     /// These are the configured ones from now on, each once. Of those that were before all is known that was; the others of
-    /// them are as if calls had been pinned to them.
-    pub(crate) fn set(&mut self, list: Vec<Endpoint>) {
+    /// them are as if calls had been pinned to them. Where the one whose turn it was is gone, `first` picks another.
+    pub(crate) fn set(&mut self, list: Vec<Endpoint>, first: u64) {
         let at = |place: usize| self.list.get(place).map(|entry| entry.at);
         let (calls, streams) = (at(self.calls), at(self.streams));
         let mut old = core::mem::take(&mut self.list);
@@ -123,7 +121,9 @@ impl Endpoints {
             self.others.insert(entry.at, entry.endpoint);
         }
         let place = |at: Option<EndpointIndex>| at.and_then(|at| self.place(at));
-        (self.calls, self.streams) = (place(calls).unwrap_or(0), place(streams).unwrap_or(0));
+        let first = usize::try_from(first % self.count() as u64).unwrap_or(0);
+        let (calls, streams) = (place(calls), place(streams));
+        (self.calls, self.streams) = (calls.unwrap_or(first), streams.unwrap_or(first));
         self.leader = Leader::new(self.list.len());
     }
 

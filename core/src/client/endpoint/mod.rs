@@ -232,7 +232,7 @@ impl Endpoint {
     }
 
     /// Whether connections to it stay on this machine: a socket of the file system, an address of loopback, or
-    /// `localhost` (RFC 6761 section 6.3). A name of one's own for such an address does not count.
+    /// `localhost`. A name of one's own for such an address does not count.
     ///
     /// ```
     /// let endpoint: etcd_core::Endpoint = "http://127.0.0.1".parse()?;

@@ -14,6 +14,12 @@ use crate::error::ConfigError;
 /// Where etcd listens for clients.
 const DEFAULT_PORT: u16 = 2379;
 
+/// No name of DNS is longer (RFC 1035 section 2.3.4).
+const MOST_HOST_BYTES: usize = 255;
+
+/// Far above what anybody has, and far below what a request's target may be.
+const MOST_PATH_BYTES: usize = 1024;
+
 impl FromStr for Endpoint {
     type Err = ConfigError;
 
@@ -57,6 +63,9 @@ fn socket(path: &str) -> Result<Place, &'static str> {
     if path.is_empty() {
         return Err("no path of a socket is given");
     }
+    if path.len() > MOST_PATH_BYTES {
+        return Err("the path of a socket is longer than 1024 bytes");
+    }
     if path.chars().any(char::is_control) {
         return Err("the path of a socket has control characters");
     }
@@ -77,6 +86,9 @@ fn tcp(text: &str) -> Result<Place, &'static str> {
         None => (text, ""),
     };
     let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    if prefix.len() > MOST_PATH_BYTES {
+        return Err("the path is longer than 1024 bytes");
+    }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     if !prefix.bytes().all(is_plain) {
         return Err("the path has other characters than letters, digits and -._~");
@@ -93,6 +105,9 @@ fn tcp(text: &str) -> Result<Place, &'static str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
     if host.is_empty() || !host.bytes().all(is_plain) {
         return Err("the host is empty or has characters no host has");
+    }
+    if host.len() > MOST_HOST_BYTES {
+        return Err("the host is longer than 255 bytes");
     }
     let port = match port {
         None => DEFAULT_PORT,
@@ -138,9 +153,9 @@ fn is_loopback(host: &str) -> bool {
     if let Ok(address) = host.parse::<IpAddr>() {
         return address.to_canonical().is_loopback();
     }
+    // Names below it are for loopback, too (RFC 6761 section 6.3), but not all resolvers know that.
     let host = host.strip_suffix('.').unwrap_or(host);
-    let top = host.rsplit('.').next().unwrap_or(host);
-    top.eq_ignore_ascii_case("localhost")
+    host.eq_ignore_ascii_case("localhost")
 }
 
 /// The text with what stands before an `@` taken out, since it may hold a password.
@@ -210,6 +225,16 @@ mod tests {
             .parse::<Endpoint>()
             .unwrap_err();
         assert!(!format!("{error} {error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
+        let parse = |text: String| text.parse::<Endpoint>().map(drop);
+        assert!(parse(format!("h/{}", "a".repeat(1023))).is_ok());
+        assert!(parse(format!("h/{}", "a".repeat(1024))).is_err());
+        assert!(parse(format!("unix:/{}", "a".repeat(1024))).is_err());
+        assert!(parse("h".repeat(255)).is_ok());
+        assert!(parse("h".repeat(256)).is_err());
     }
 
     #[test]

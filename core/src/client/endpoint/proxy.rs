@@ -34,6 +34,7 @@ pub struct Proxy {
     authority: String,
     is_absolute: bool,
     authorization: Option<HeaderValue>,
+    is_loopback: bool,
 }
 
 impl Proxy {
@@ -107,6 +108,11 @@ impl Proxy {
         self.port
     }
 
+    /// Whether it is on this machine.
+    pub(crate) const fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
     pub(crate) const fn is_absolute(&self) -> bool {
         self.is_absolute
     }
@@ -147,6 +153,7 @@ impl FromStr for Proxy {
             authority: endpoint.authority().to_owned(),
             is_absolute: false,
             authorization: None,
+            is_loopback: endpoint.is_loopback(),
         })
     }
 }

@@ -445,7 +445,8 @@ impl Client {
             return;
         };
         let is_kept = !matches!(keeper.phase(), LeasePhase::Starting | LeasePhase::Revoking);
-        let lasts = matches!(error, Error::Auth { .. }) || error.status().is_some_and(is_lasting);
+        let lasts = matches!(error, Error::Auth { .. } | Error::Misuse(_))
+            || error.status().is_some_and(is_lasting);
         #[cfg(feature = "planted")]
         let lasts = match self.config.planted {
             Some(Planted::LeaseGivenUp) => true,

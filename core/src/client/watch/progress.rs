@@ -99,7 +99,10 @@ impl Client {
         };
         if conn.wire.streams().into_iter().any(wants) {
             let patience = waited.saturating_mul(2).min(LONGEST_PATIENCE);
-            conn.wire.request_progress();
+            // Where we do not read, it may have been told.
+            if conn.full_streams == 0 {
+                conn.wire.request_progress();
+            }
             conn.owed_progress = Some((now + patience, patience));
             self.timers.arm(now + patience, Timer::Progress(id));
             self.tell_transmit(id);

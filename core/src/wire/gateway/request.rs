@@ -48,7 +48,8 @@ impl FromStr for ApiPrefix {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
-        if text.starts_with('/') && !text.ends_with('/') && text.bytes().all(plain) {
+        let is_short = text.len() <= 1024;
+        if is_short && text.starts_with('/') && !text.ends_with('/') && text.bytes().all(plain) {
             return Ok(Self(text.to_owned()));
         }
         Err(ConfigError::BadApiPrefix {
