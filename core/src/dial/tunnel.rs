@@ -75,12 +75,37 @@ impl Tunnel {
     }
 
     /// What is to be sent now; nothing once all of it was.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Output, Range};
+    /// # let mut config = Config::new(["http://etcd:2379"])?;
+    /// # config.proxy = Some("http://proxy:3128".parse()?);
+    /// # let mut client = Client::new(config, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Range::key("k"));
+    /// # let Some(Output::Connect { endpoint, .. }) = client.poll_output() else { panic!() };
+    /// let tunnel = endpoint.tunnel().expect("there is a proxy");
+    /// assert!(tunnel.transmit().ends_with(b"\r\n\r\n"));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn transmit(&self) -> &[u8] {
         &self.request[self.sent..]
     }
 
     /// So many bytes of that were taken.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Output, Range};
+    /// # let mut config = Config::new(["http://etcd:2379"])?;
+    /// # config.proxy = Some("http://proxy:3128".parse()?);
+    /// # let mut client = Client::new(config, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Range::key("k"));
+    /// # let Some(Output::Connect { endpoint, .. }) = client.poll_output() else { panic!() };
+    /// let mut tunnel = endpoint.tunnel().expect("there is a proxy");
+    /// tunnel.handle_written(8);
+    /// assert!(tunnel.transmit().starts_with(b"etcd:2379 "));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
     pub fn handle_written(&mut self, len: usize) {
         self.sent = self.sent.saturating_add(len).min(self.request.len());
     }
@@ -91,6 +116,19 @@ impl Tunnel {
     /// # Errors
     ///
     /// Why the proxy opens none, or what is wrong with its answer. The connection is of no more use.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Output, Range};
+    /// # let mut config = Config::new(["http://etcd:2379"])?;
+    /// # config.proxy = Some("http://proxy:3128".parse()?);
+    /// # let mut client = Client::new(config, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Range::key("k"));
+    /// # let Some(Output::Connect { endpoint, .. }) = client.poll_output() else { panic!() };
+    /// let mut tunnel = endpoint.tunnel().expect("there is a proxy");
+    /// let refused = tunnel.handle_received(b"HTTP/1.1 403 Forbidden\r\n\r\n", &mut Vec::new());
+    /// assert!(refused.unwrap_err().to_string().contains("403 Forbidden"));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
     pub fn handle_received(&mut self, bytes: &[u8], rest: &mut Vec<u8>) -> Result<bool, NetError> {
         let mut looked = self.answer.len();
         self.answer.extend_from_slice(bytes);
@@ -130,6 +168,18 @@ impl Tunnel {
     }
 
     /// The proxy closed the connection before the tunnel was open.
+    ///
+    /// ```
+    /// # use etcd_core::{Client, Config, Instant, Output, Range};
+    /// # let mut config = Config::new(["http://etcd:2379"])?;
+    /// # config.proxy = Some("http://proxy:3128".parse()?);
+    /// # let mut client = Client::new(config, 1, Instant::ZERO);
+    /// # client.call(Instant::ZERO, Range::key("k"));
+    /// # let Some(Output::Connect { endpoint, .. }) = client.poll_output() else { panic!() };
+    /// let tunnel = endpoint.tunnel().expect("there is a proxy");
+    /// assert!(tunnel.handle_eof().to_string().contains("closed"));
+    /// # Ok::<(), etcd_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn handle_eof(&self) -> NetError {
         refused("it closed the connection".to_owned())
@@ -214,7 +264,7 @@ mod tests {
     fn a_refusal_is_told_and_an_answer_has_its_limit() {
         let told = |answer: &[u8]| hear(answer, 7).unwrap_err();
         assert!(told(b"HTTP/1.1 403 Forbidden\r\n\r\n").contains("403 Forbidden"));
-        let wanted = told(b"HTTP/1.1 407 Who\x7fare you\r\n\r\n");
+        let wanted = told(b"HTTP/1.1 407 Who are you\r\n\r\n");
         assert!(wanted.contains("credentials"), "{wanted}");
         assert!(told(b"\x15\x03\x01\r\n\r\n").contains("not HTTP"));
         assert!(told(&[b'x'; MOST_BYTES + 1]).contains("too long"));

@@ -59,7 +59,8 @@ pub use head::{Framing, Head};
 pub use limits::HttpLimits;
 pub use reader::{Item, ReadError, Reader, RequestMethod};
 pub use request::{
-    PostHead, RequestError, write_chunk, write_last_chunk, write_open_request, write_request,
+    AbsoluteForm, PostHead, RequestError, write_chunk, write_last_chunk, write_open_request,
+    write_request,
 };
 
 /// Whether a byte may stand in a field name (RFC 9110 section 5.6.2, `tchar`).

@@ -235,6 +235,27 @@ impl fmt::Display for RequestError {
 
 impl core::error::Error for RequestError {}
 
+/// An extension of a request that is to be written in absolute form (RFC 9112 section 3.2.2), as proxies want it.
+///
+/// ```
+/// use bytes::Bytes;
+/// use etcd_core::codec::http1::{AbsoluteForm, write_request};
+///
+/// let request = http::Request::get("http://etcd:2379/version")
+///     .extension(AbsoluteForm)
+///     .body(Bytes::new())?;
+/// let mut out = Vec::new();
+/// write_request(&request, "etcd:2379", &mut out)?;
+/// assert!(out.starts_with(b"GET http://etcd:2379/version HTTP/1.1\r\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "it says that it is there, and nothing else"
+)]
+pub struct AbsoluteForm;
+
 /// Checks everything, then writes the head as far as both kinds of body share it.
 fn write_head<B>(
     request: &http::Request<B>,
@@ -250,8 +271,9 @@ fn write_head<B>(
     if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(RequestError::BadTarget);
     }
-    // With an authority it is in absolute form (RFC 9112 section 3.2.2), which is for proxies.
-    let authority = request.uri().authority().map(Authority::as_str);
+    let is_absolute = request.extensions().get::<AbsoluteForm>().is_some();
+    let authority = request.uri().authority().filter(|_| is_absolute);
+    let authority = authority.map(Authority::as_str);
     let is_http = request.uri().scheme() == Some(&Scheme::HTTP);
     if authority.is_some_and(|it| !is_http || !it.bytes().all(may_stand_in_host)) {
         return Err(RequestError::BadTarget);

@@ -21,6 +21,7 @@ use crate::api::Rpc;
 use crate::api::SnapshotRequest;
 use crate::api::Watch;
 use crate::api::WatchRequest;
+use crate::codec::http1::AbsoluteForm;
 use crate::error::ConfigError;
 use crate::error::Feature;
 
@@ -365,6 +366,9 @@ impl Gateway {
                 http::Uri::from_parts(parts).expect("it has all three parts")
             }
         };
+        if self.absolute.is_some() {
+            request.extensions_mut().insert(AbsoluteForm);
+        }
         let headers = request.headers_mut();
         if is_post {
             headers.insert(
