@@ -56,7 +56,7 @@ pub(super) fn while_away<D: Driver>(setting: &Setting) -> Figures {
         load.watches_tell(newest);
         figures.recoveries.push(since.elapsed());
     }
-    figures.add(load.finish(|range| straight(ports[0], range)));
+    figures.add(load.finish(|range| vec![straight(ports[0], range)]));
     let compacted = figures.counts.get("compacted").copied();
     assert_eq!(compacted, Some((rounds * WATCHES) as u64));
     figures

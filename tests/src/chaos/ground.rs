@@ -80,8 +80,11 @@ impl<D: Driver> Ground<D> {
     /// Ends the load, and judges what came of it.
     pub(super) fn finish(self) -> Figures {
         let mut figures = self.figures;
-        let port = self.cluster.server(0).client_port();
-        figures.add(self.load.finish(|range| straight(port, range)));
+        let ports = (0..MEMBERS).map(|place| self.cluster.server(place).client_port());
+        figures.add(
+            self.load
+                .finish(|range| ports.map(|port| straight(port, range)).collect()),
+        );
         figures
     }
 

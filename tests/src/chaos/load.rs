@@ -184,8 +184,9 @@ impl<D: Driver> Load<D> {
     }
 
     /// Ends it, and holds what everybody was told to what is true, which `truth` asks the store for. All that
-    /// was broken has to be mended.
-    pub(super) fn finish(self, truth: impl FnOnce(&Range) -> RangeResponse) -> Figures {
+    /// was broken has to be mended. `truth` asks each of the members: where they do not hold the same, nothing
+    /// can be judged, and it is the servers' doing, which no client can bring about.
+    pub(super) fn finish(self, truth: impl FnOnce(&Range) -> Vec<RangeResponse>) -> Figures {
         self.shared.stop.store(true, Ordering::Relaxed);
         let written: Vec<_> = self.writers.into_iter().flat_map(join).collect();
         let read: u64 = self.readers.into_iter().map(join).sum();
@@ -202,12 +203,23 @@ impl<D: Driver> Load<D> {
         self.shared.last.store(last, Ordering::Relaxed);
         let told: Vec<_> = self.watches.into_iter().map(join).collect();
 
-        let held = truth(&Range::prefix(KEYS));
-        let truth: Vec<_> = in_order(&held)
-            .into_iter()
-            .filter(|(revision, _)| *revision <= last)
-            .collect();
         let mut figures = Figures::default();
+        let mut held: Vec<_> = truth(&Range::prefix(KEYS)).iter().map(in_order).collect();
+        for member in &mut held {
+            member.retain(|(revision, _)| *revision <= last);
+        }
+        let truth = held.swap_remove(0);
+        if let Some(other) = held.iter().find(|other| **other != truth) {
+            let at = truth
+                .iter()
+                .zip(other)
+                .position(|(one, other)| one != other);
+            let at = at.unwrap_or_else(|| truth.len().min(other.len()));
+            let (one, other) = (truth.get(at), other.get(at));
+            eprintln!("the members do not hold the same: {one:?} and {other:?}");
+            figures.count("members that differ", 1);
+            return figures;
+        }
         judge_writes(&written, &truth, &mut figures);
         figures.count("reads", read);
         let clients = &self.clients;
