@@ -172,7 +172,6 @@ async fn open_tunnel(
 }
 
 /// Tries the addresses as `Dial` says. The error is the last one's.
-
 async fn connect_to_one(addresses: Vec<SocketAddr>) -> Result<Async<Stream>, NetError> {
     let start = std::time::Instant::now();
     let now = || Instant::ZERO + start.elapsed();
