@@ -117,12 +117,46 @@ fn g20_a_connection_that_is_not_read_is_not_silent() {
     assert!(world.socket(1).paused);
     assert!(world.run("wait 60s").is_empty(), "its user does not read");
     assert!(world.run("read 1").contains(&"resume 1"));
-    assert!(world.run("wait 5s").is_empty(), "it has its time again");
-    let told = world.run("wait 5s").join("\n");
+    assert!(world.run("wait 3s").is_empty(), "it has its time again");
+    let told = world.run("wait 2s").join("\n");
     assert!(told.contains("create_request"), "{told}");
     // While it is asked its user stops reading again.
     world.run_all("hold 1\nwait 1s\nevents 1 id=1 rev=12 k@12");
     assert!(world.run("wait 60s").is_empty());
+}
+
+/// Seed 770639: that it was not read for a moment made its silence count from the next look on, and a dead
+/// server was left after 12 s.
+#[test]
+fn g20_a_moment_without_reading_does_not_put_off_what_is_silent() {
+    check(
+        r#"
+        > client a b watch_idle=5s buffer=100
+        > watch k
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/watch (open, with a leader)
+        send 1: {"create_request":{"key":"k","progress_notify":true,"watch_id":"1"}}
+        > created 1 id=1 rev=10
+        watch 1: created at 10
+        > until 1s
+        > hold 1
+        > events 1 id=1 rev=11 k@11
+        pause 1
+        watch 1 has something
+        > read 1
+        watch 1: 11 +k
+        resume 1
+        > until 7s
+        at 6s
+        send 1: {"create_request":{"filters":["NOPUT","NODELETE"],"key":"k","watch_id":"2"}}
+        send 1: {"cancel_request":{"watch_id":"2"}}
+        > until 9s
+        at 8s
+        close 1
+        connect 2 to b
+        "#,
+    );
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub(crate) struct Conn {
     pub(crate) is_probed: bool,
     /// Some stream on it was full since its silence was looked at.
     pub(crate) was_full: bool,
+    /// No later than this it was read again after that.
+    pub(crate) read_since: Instant,
     /// When its silence is looked at.
     pub(crate) silence_deadline: Option<Instant>,
     /// When its server is asked again for progress that it did not tell, and how long after it was last asked.
@@ -163,6 +165,7 @@ impl Conn {
             was_heard: false,
             is_probed: false,
             was_full: false,
+            read_since: now,
             silence_deadline: None,
             owed_progress: None,
             is_alone: false,

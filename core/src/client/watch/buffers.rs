@@ -114,6 +114,9 @@ impl Client {
             conn.full_streams -= 1;
         }
         let is_full = conn.full_streams > 0;
+        if was_full && !is_full {
+            conn.read_since = self.now;
+        }
         #[cfg(feature = "planted")]
         if self.config.planted == Some(crate::planted::Planted::NeverResumed) && !is_full {
             return;

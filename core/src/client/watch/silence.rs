@@ -74,21 +74,25 @@ impl Client {
         if self.config.planted == Some(crate::planted::Planted::SilenceTrusted) {
             return;
         }
-        // We are the ones who did not read, now or at some time since the last look.
+        // We are the ones who do not read.
         let is_full = conn.full_streams > 0;
-        if core::mem::replace(&mut conn.was_full, is_full) || is_full {
+        let was_full = core::mem::replace(&mut conn.was_full, is_full);
+        if is_full {
             conn.is_probed = false;
             return self.arm_silence(id, now + idle);
         }
+        // We are again, since some time, and what it answers counts from then.
+        let heard = conn.last_alive.max(conn.read_since);
+        conn.is_probed &= !was_full;
         if conn.wire.is_one_watch() {
-            let (at, last_alive) = (conn.endpoint, conn.last_alive);
-            let until = last_alive + self.idle_of_single(at);
+            let at = conn.endpoint;
+            let until = heard + self.idle_of_single(at);
             return match now < until {
                 true => self.arm_silence(id, until),
                 false => self.conn_lost(now, id, CloseReason::Idle),
             };
         }
-        let idle_until = conn.last_alive + idle;
+        let idle_until = heard + idle;
         if conn.is_probed {
             return self.conn_lost(now, id, CloseReason::Silent);
         }
