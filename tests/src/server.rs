@@ -79,22 +79,11 @@ impl Server {
     /// Starts `binary` with a second port for clients, where it speaks TLS, and further flags:
     /// `--cert-file` and `--key-file` at least. Without TLS it can still be asked what is true.
     pub fn start_with_tls(binary: &Path, further: &[&str]) -> io::Result<Self> {
-        let no_fsync = knows_no_fsync(binary);
-        let mut attempt = 1;
-        loop {
+        Self::start_listening(binary, further, || {
             // Held only until all ports are known, as another process may take any of them anyway.
             let tls = Ports::hold()?.release();
-            let mut server = Self::prepare(binary, no_fsync, further)?;
-            let plain = server.endpoint();
-            let listen = format!("--listen-client-urls={plain},https://127.0.0.1:{tls}");
-            server.args.push(listen);
-            server.tls_port = Some(tls);
-            match server.launch() {
-                Ok(()) => return Ok(server),
-                Err(_) if attempt < ATTEMPTS && server.lost_its_port() => attempt += 1,
-                Err(error) => return Err(error),
-            }
-        }
+            Ok((format!("https://127.0.0.1:{tls}"), Some(tls)))
+        })
     }
 
     /// Starts `binary` so that it also listens on a socket of the file system, [`Server::socket`].
@@ -104,13 +93,24 @@ impl Server {
 
     /// Starts `binary` so that it also listens there. Without that it can still be asked what is true.
     pub fn start_with_url(binary: &Path, url: &str) -> io::Result<Self> {
+        Self::start_listening(binary, &[], || Ok((url.to_owned(), None)))
+    }
+
+    /// Starts `binary` so that it listens at a second URL, too, and at the port with TLS that is in it.
+    fn start_listening(
+        binary: &Path,
+        further: &[&str],
+        second: impl Fn() -> io::Result<(String, Option<u16>)>,
+    ) -> io::Result<Self> {
         let no_fsync = knows_no_fsync(binary);
         let mut attempt = 1;
         loop {
-            let mut server = Self::prepare(binary, no_fsync, &[])?;
+            let (url, tls_port) = second()?;
+            let mut server = Self::prepare(binary, no_fsync, further)?;
             let plain = server.endpoint();
             let listen = format!("--listen-client-urls={plain},{url}");
             server.args.push(listen);
+            server.tls_port = tls_port;
             match server.launch() {
                 Ok(()) => return Ok(server),
                 Err(_) if attempt < ATTEMPTS && server.lost_its_port() => attempt += 1,
