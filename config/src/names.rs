@@ -87,6 +87,7 @@ macro_rules! plain {
 
 plain! {
     api_prefix,
+    find_api_prefix,
     namespace,
     sync_interval,
     token_ttl,
@@ -101,6 +102,7 @@ plain! {
     attempt_timeout,
     balance,
     max_connections,
+    pipeline_depth,
     watch_carrier,
     max_watches_per_connection,
     idle_limit,

@@ -45,6 +45,10 @@ impl SendBuf {
             if self.bytes.capacity() > Self::KEEP {
                 self.bytes = Vec::new();
             }
+        } else if self.start > Self::KEEP && self.start > self.bytes.len() / 2 {
+            // There may never be a moment in which nothing is unsent.
+            self.bytes.drain(..self.start);
+            self.start = 0;
         }
     }
 
@@ -103,6 +107,18 @@ mod tests {
         assert_eq!((buf.taken(), buf.end()), (2, 5));
         buf.handle_written(100);
         assert_eq!((buf.taken(), buf.end(), buf.unsent()), (5, 5, &b""[..]));
+    }
+
+    #[test]
+    fn what_was_taken_is_given_back_though_more_is_always_unsent() {
+        let mut buf = SendBuf::default();
+        for _ in 0..1000 {
+            buf.append(|bytes| bytes.resize(bytes.len() + 1000, 7));
+            let all_but_one = buf.unsent().len() - 1;
+            buf.handle_written(all_but_one);
+            assert!(buf.bytes.capacity() < 8 * SendBuf::KEEP);
+        }
+        assert_eq!((buf.end(), buf.taken()), (1_000_000, 999_999));
     }
 
     #[test]

@@ -161,6 +161,8 @@ planted! {
     RefusedTokenAgain,
     /// The refusal of an older token counts for the newest.
     OldRefusalCounts,
+    /// The answer to a canceled call that shares its connection is taken for that of the next.
+    AnswersShift,
 }
 
 impl core::fmt::Display for Planted {

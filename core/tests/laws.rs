@@ -194,6 +194,8 @@ fn root() -> Credentials {
 fn config(seed: u64) -> Config {
     let mut config = Config::new(["a", "b"]).expect("two endpoints");
     config.max_connections = 2;
+    config.find_api_prefix = seed % 7 == 3;
+    config.pipeline_depth = 1 + usize::try_from(seed / 2 % 4).expect("a small number");
     config.max_watches_per_connection = 3;
     config.connect_timeout = Duration::from_secs(1);
     config.watch_created_timeout = Duration::from_secs(2);

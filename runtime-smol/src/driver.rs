@@ -71,9 +71,14 @@ impl Driver {
         }
     }
 
-    /// Takes from the state what this turn has to do.
+    /// Takes from the state what this turn has to do, after writing what was left to it.
     fn collect(&mut self) {
         let mut state = self.shared.lock();
+        if state.begin_turn() {
+            drop(state);
+            self.shared.visit(|state, now| state.flush_deferred(now));
+            state = self.shared.lock();
+        }
         let tls = state.tls.clone();
         for connecting in &mut self.connecting {
             connecting.wanted = state.opening.contains_key(&connecting.conn);

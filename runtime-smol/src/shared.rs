@@ -65,6 +65,8 @@ impl Shared {
             leases: BTreeMap::new(),
             opened: Vec::new(),
             armed: None,
+            deferred: Vec::new(),
+            gathers: false,
             after: After::default(),
         };
         Arc::new(Self {
@@ -82,7 +84,12 @@ impl Shared {
         let now = self.clock.now();
         let result = act(&mut state, now);
         state.drain(now);
-        let after = mem::take(&mut state.after);
+        let mut after = mem::take(&mut state.after);
+        if after.wakers.len() > 1 {
+            // They may all have something to say next.
+            state.gathers = true;
+            after.ring = true;
+        }
         let tells = self.listener.is_set() && state.core.has_notice();
         drop(state);
         after.run(&self.bell);
@@ -139,6 +146,10 @@ pub(crate) struct State {
     opened: Vec<u8>,
     /// When the driver's timer goes off.
     pub(crate) armed: Option<Instant>,
+    /// The sockets to be written to in the driver's next turn.
+    deferred: Vec<ConnId>,
+    /// Several tasks were woken together since its last one: what they write goes out in the next.
+    gathers: bool,
     after: After,
 }
 
@@ -218,6 +229,9 @@ impl State {
 
     /// Bytes came on the socket of `conn`.
     pub(crate) fn receive(&mut self, conn: ConnId, bytes: &[u8], now: Instant) {
+        if let Some(socket) = self.sockets.get_mut(&conn) {
+            socket.awaits = false;
+        }
         let Some(Socket { tls: Some(tls), .. }) = self.sockets.get_mut(&conn) else {
             return self.core.handle_received(now, conn, bytes);
         };
@@ -267,7 +281,7 @@ impl State {
     pub(crate) fn unblock(&mut self, conn: ConnId, now: Instant) {
         if let Some(socket) = self.sockets.get_mut(&conn) {
             socket.blocked = false;
-            self.flush(conn, now);
+            self.flush_now(conn, now);
         }
     }
 
@@ -325,7 +339,39 @@ impl State {
         while self.core.poll_lease(lease).is_some() {}
     }
 
+    /// The core has bytes for a socket. They go out now, or with others in the driver's next turn where
+    /// nothing is lost by that.
     fn flush(&mut self, conn: ConnId, now: Instant) {
+        let Some(socket) = self.sockets.get_mut(&conn) else {
+            return;
+        };
+        if !self.gathers && !socket.awaits {
+            return self.flush_now(conn, now);
+        }
+        if !socket.deferred {
+            socket.deferred = true;
+            self.deferred.push(conn);
+        }
+        self.after.ring = true;
+    }
+
+    /// A turn of the driver begins. Whether there is something to write in it.
+    pub(crate) fn begin_turn(&mut self) -> bool {
+        self.gathers = false;
+        !self.deferred.is_empty()
+    }
+
+    /// Writes what was put off until this turn.
+    pub(crate) fn flush_deferred(&mut self, now: Instant) {
+        for conn in mem::take(&mut self.deferred) {
+            if let Some(socket) = self.sockets.get_mut(&conn) {
+                socket.deferred = false;
+                self.flush_now(conn, now);
+            }
+        }
+    }
+
+    fn flush_now(&mut self, conn: ConnId, now: Instant) {
         let Some(socket) = self.sockets.get_mut(&conn) else {
             return;
         };

@@ -2,7 +2,9 @@
 //!
 //! Whoever has bytes for a socket writes them at once, without waiting for the driver's task, under
 //! the lock that guards the core whose bytes they are. Only where the socket takes no more does the
-//! driver wait for it. Reading is the driver's alone and needs no lock.
+//! driver wait for it; and what can wait as well, since the peer has yet to answer what was written before,
+//! goes out in the driver's next turn, in one write with all that comes until then. Reading is the driver's
+//! alone and needs no lock.
 
 use std::io;
 use std::io::Read;
@@ -39,6 +41,10 @@ pub(crate) struct Socket {
     pub(crate) reading: Reading,
     /// Whether it took less than it was given and has to be waited for.
     pub(crate) blocked: bool,
+    /// Whether something was written, and nothing read since.
+    pub(crate) awaits: bool,
+    /// Whether it is to be written to in the driver's next turn.
+    pub(crate) deferred: bool,
     /// Whether the driver has to ask the reactor anew, because what is wanted has changed.
     pub(crate) changed: bool,
 }
@@ -73,6 +79,8 @@ impl Socket {
             tls,
             reading: Reading::On,
             blocked: false,
+            awaits: false,
+            deferred: false,
             changed: true,
         }
     }
@@ -107,6 +115,7 @@ impl Socket {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(len) => {
                     written += len;
+                    self.awaits = true;
                     // A socket that took a part is full: asking again would only be told so.
                     self.blocked = len < bytes.len() || written >= WRITE_TURN_BYTES;
                     match &mut self.tls {

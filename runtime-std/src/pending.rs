@@ -53,6 +53,36 @@ impl Client {
     /// ```
     pub fn start_with<C: Call>(&self, call: C, options: CallOptions) -> Pending<C> {
         let id = self.handle.shared().start_call(call, options);
+        self.pending(id)
+    }
+
+    /// Starts several calls with the same options and returns at once. Those that go on the same connection
+    /// ([`Config::pipeline_depth`](crate::Config::pipeline_depth)) go out in one write.
+    ///
+    /// ```no_run
+    /// use etcd_std::{CallOptions, Client, Config, Range};
+    ///
+    /// let mut config = Config::new(["http://127.0.0.1:2379"])?;
+    /// config.pipeline_depth = 16;
+    /// let client = Client::with_config(config);
+    /// let reads = ["a", "b", "c"].map(Range::key);
+    /// for read in client.start_all(reads, &CallOptions::default()) {
+    ///     println!("{:?}", read.wait()?.kvs);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn start_all<C: Call>(
+        &self,
+        calls: impl IntoIterator<Item = C>,
+        options: &CallOptions,
+    ) -> Vec<Pending<C>> {
+        // The iterator may come back here, so it is not run under the lock.
+        let calls = calls.into_iter().collect();
+        let ids = self.handle.shared().start_calls(calls, options);
+        ids.into_iter().map(|id| self.pending(id)).collect()
+    }
+
+    fn pending<C: Call>(&self, id: CallId) -> Pending<C> {
         Pending {
             handle: Arc::clone(&self.handle),
             id,

@@ -69,6 +69,18 @@ impl Shared {
         id
     }
 
+    /// Starts several calls. What they send on one connection goes out in one write.
+    pub(crate) fn start_calls<C: Call>(&self, calls: Vec<C>, options: &CallOptions) -> Vec<CallId> {
+        let (mut locked, now) = self.begin();
+        let calls = calls.into_iter();
+        let begin =
+            |call| locked.add_call(now, |core, now| core.call_with(now, call, options.clone()));
+        let ids = calls.map(begin).collect();
+        locked.drain(now);
+        locked.hand_on();
+        ids
+    }
+
     /// Waits for the result of a started call, which nobody has taken, until `until` at the latest.
     pub(crate) fn wait_for_call(
         &self,
@@ -224,11 +236,21 @@ impl State {
         now: Instant,
         begin: impl FnOnce(&mut Recorded, Instant) -> CallId,
     ) -> CallId {
+        let id = self.add_call(now, begin);
+        // The request goes out here, from this thread.
+        self.drain(now);
+        id
+    }
+
+    /// The same, and nothing goes out yet.
+    fn add_call(
+        &mut self,
+        now: Instant,
+        begin: impl FnOnce(&mut Recorded, Instant) -> CallId,
+    ) -> CallId {
         let id = begin(&mut self.core, now);
         self.answers.insert(id, None);
         self.unanswered += 1;
-        // The request goes out here, from this thread.
-        self.drain(now);
         id
     }
 

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::io::Read;
+use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,7 +15,9 @@ use std::time::Duration;
 
 use etcd_std::Applied;
 use etcd_std::CallHandle;
+use etcd_std::CallOptions;
 use etcd_std::Client;
+use etcd_std::Config;
 use etcd_std::Error;
 use etcd_std::Lock;
 use etcd_std::Pending;
@@ -220,4 +224,37 @@ fn calls_and_their_handles_go_to_other_threads() {
     sent::<Pending<Lock>>();
     shared::<CallHandle>();
     shared::<StreamHandle>();
+}
+
+/// Design: one write for several small requests.
+#[test]
+fn calls_that_are_started_together_go_out_in_one_write() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = Config::new([listener.local_addr().unwrap().to_string()]).unwrap();
+    config.max_connections = 1;
+    config.pipeline_depth = 16;
+    let client = Client::with_config(config);
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut seen = Vec::new();
+        let mut buf = vec![0; 64 << 10];
+        while seen.iter().sum::<usize>() < 17 {
+            let len = stream.read(&mut buf).unwrap();
+            let text = String::from_utf8_lossy(&buf[..len]);
+            let requests = text.matches("POST /v3/kv/range").count();
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"count\":\"1\"}";
+            stream
+                .write_all(answer.repeat(requests).as_bytes())
+                .unwrap();
+            seen.push(requests);
+        }
+        seen
+    });
+    assert_eq!(client.get("k").unwrap().count, 1);
+    let reads = (0..16).map(|number| Range::key(number.to_string()));
+    for read in client.start_all(reads, &CallOptions::default()) {
+        assert_eq!(read.wait().unwrap().count, 1);
+    }
+    assert_eq!(served.join().unwrap(), [1, 16]);
+    assert_eq!(client.stats().pipelined, 15);
 }

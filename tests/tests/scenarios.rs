@@ -41,6 +41,7 @@ scenarios! {
             keys_and_values_are_any_bytes, compacted_revisions_are_refused;
         txn: every_compare_decides, one_branch_is_done_at_one_revision, transactions_nest;
         namespace: a_namespace_is_a_store_of_its_own;
+        pool: many_callers_share_two_connections, the_prefix_is_found_from_the_version;
         helpers: guarded_writes_tell_what_is_there, pages_are_one_revision;
         lease: a_lease_lives_until_it_is_revoked, a_lease_that_is_not_renewed_expires,
             a_server_tells_how_it_is;

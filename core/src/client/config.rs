@@ -37,6 +37,10 @@ pub struct Config {
     pub balance: Balance,
     /// What stands before every path of the gateway: `/v3` for etcd 3.4 and later, `/v3beta` for 3.3.
     pub api_prefix: ApiPrefix,
+    /// Finds out what stands there from each server's version, once and before anything else is asked of it:
+    /// `/v3alpha` up to etcd 3.2, `/v3beta` for 3.3, `/v3` from then on. `api_prefix` is what counts for a server
+    /// that does not say its version. Off: etcd 3.4 and all later ones have `/v3`.
+    pub find_api_prefix: bool,
     /// Under which prefix all keys are: those of calls, transactions, watches, locks and elections, and in
     /// their answers (rules N-1 to N-7). Permissions of roles are given for the whole store. Empty by default:
     /// the whole store.
@@ -89,6 +93,13 @@ pub struct Config {
     pub attempt_timeout: Duration,
     /// Connections for unary calls to one endpoint. 8; further calls wait for a free one.
     pub max_connections: usize,
+    /// How many calls may be under way on one of them at the same time, each after the first ahead of the
+    /// answers to those before it (RFC 9112 section 9.3.2). 1, which is one after the other; 0 counts as 1. Only
+    /// calls that read or may be repeated share a connection, since a lost one takes all of them along; each is
+    /// made again then like any that was lost. Others wait for one that is free.
+    ///
+    /// etcd carries out the requests of one connection one after the other: a call behind a long one waits.
+    pub pipeline_depth: usize,
     /// How watches travel. `Shared`: many on one connection, and one by one where a proxy does not let that
     /// through.
     pub watch_carrier: WatchCarrier,
@@ -214,6 +225,7 @@ impl Config {
             endpoints,
             balance: Balance::default(),
             api_prefix: ApiPrefix::default(),
+            find_api_prefix: false,
             namespace: Namespace::default(),
             proxy: None,
             host: None,
@@ -231,6 +243,7 @@ impl Config {
             snapshot_idle_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(2),
             max_connections: 8,
+            pipeline_depth: 1,
             watch_carrier: WatchCarrier::default(),
             max_watches_per_connection: 100,
             idle_limit: Duration::from_secs(30),

@@ -57,6 +57,10 @@ impl Client {
         );
         self.wire.gateway.set_token(self.auth.header(at));
         self.wire.gateway.set_base_path(endpoint.path_prefix());
+        if self.config.find_api_prefix {
+            let prefix = self.prefix(at).clone();
+            self.wire.gateway.set_prefix(prefix);
+        }
         let host = self.config.host.as_deref();
         let host = host.unwrap_or_else(|| endpoint.authority());
         let wire = match lane {
@@ -109,6 +113,7 @@ impl Client {
         self.gates
             .retain(|lane, _| lane.endpoint().is_none_or(is_kept));
         self.auth.keep(is_kept);
+        self.prefixes.keep(is_kept);
         self.watches.keep(is_kept);
         self.notices.keep(is_kept);
     }
@@ -281,6 +286,8 @@ impl Client {
         let flaw = Flaw::of(&why);
         let is_news = self.endpoints.handle_failure(now, at, begun, flaw);
         self.stats.endpoint_failures += u64::from(is_news);
+        // What comes back may be another version.
+        self.prefixes.forget(at);
         let why = || EndpointReason::Failed(why);
         self.notices.look_at(&self.endpoints, at, why);
         is_news
@@ -374,6 +381,13 @@ impl Client {
         }
     }
 
+    /// Why connecting failed last, for a lane that waits for a connection, or for a server to be asked for its
+    /// prefix first.
+    pub(super) fn why_not_open(&self, lane: Lane) -> Option<NetError> {
+        let why = |lane| self.gates.get(&lane)?.last_error.clone();
+        why(lane).or_else(|| why(self.lane_of_question(lane)?))
+    }
+
     /// Whether a lane may open a connection now.
     pub(super) fn may_open(&self, lane: Lane) -> bool {
         self.gates.get(&lane).is_none_or(Gate::is_open)
@@ -391,6 +405,9 @@ impl Client {
                 WireEvent::Answered { stream, result } => {
                     self.call_answered(now, id, stream, result);
                 }
+                WireEvent::PassedOver => {
+                    self.answer_ended(now, id);
+                }
                 WireEvent::Streamed { stream, said } => self.stream_event(now, stream, said),
                 event => self.watch_event(now, id, event),
             }
@@ -400,6 +417,7 @@ impl Client {
         };
         match conn.close_reason() {
             Some(reason) => self.conn_lost(now, id, reason),
+            None if conn.wire.is_abandoned() => self.conn_lost(now, id, CloseReason::Canceled),
             // Only now: as long as there are events, a watch may have its end among them.
             None if conn.lane == Lane::Watches && conn.wire.is_idle() => {
                 self.conn_lost(now, id, CloseReason::Idle);

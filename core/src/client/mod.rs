@@ -36,6 +36,7 @@ pub mod notice;
 mod options;
 pub(crate) mod output;
 mod pool;
+mod prefix;
 mod retry;
 mod streams;
 mod timer;
@@ -70,6 +71,7 @@ use self::notice::Notices;
 use self::notice::Wake;
 use self::notice::What;
 use self::pool::Gate;
+use self::prefix::Prefixes;
 use self::streams::Streams;
 use self::timer::Timer;
 use self::timer::Timers;
@@ -136,6 +138,7 @@ pub struct Client {
     streams: Streams,
     leases: Leases,
     auth: Auth,
+    prefixes: Prefixes,
     syncs: Syncs,
     notices: Notices,
     /// The newest moment it was told.
@@ -216,6 +219,7 @@ impl Client {
             watches: Watches::default(),
             streams: Streams::default(),
             leases: Leases::default(),
+            prefixes: Prefixes::default(),
             syncs: Syncs::default(),
             now,
             outputs: VecDeque::new(),
@@ -556,7 +560,7 @@ impl Client {
         self.place_renewals(now);
         self.place_watches(now);
         self.place_streams(now);
-        if self.login_started() {
+        if self.login_started() | self.prefix_was_asked() {
             self.place_calls(now);
         }
         // Of those that cannot be sent.

@@ -363,6 +363,9 @@ pub struct Stats {
     pub requests: u64,
     /// Attempts of calls after the first.
     pub retries: u64,
+    /// Attempts that went ahead of the answer to another on their connection
+    /// ([`Config::pipeline_depth`](crate::Config::pipeline_depth)).
+    pub pipelined: u64,
     /// Attempts of calls that came to nothing, the client's own calls included (rule R-10).
     pub attempts_failed: u64,
     /// Waits after failures: of a call before its next attempt, and before further connections where every

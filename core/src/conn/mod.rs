@@ -72,6 +72,8 @@ pub(crate) struct Conn {
     /// Which token its requests carry, of those the client had; 0 is none.
     pub(crate) token: u64,
     state: State,
+    /// When it was first asked something that it has not answered; meaningful while it is.
+    asked_at: Instant,
     /// When it was opened or a stream of it last ended; meaningful while open.
     pub(crate) last_used: Instant,
     /// When it was ordered or opened, or bytes last came on it: its server was not known to fail then.
@@ -158,6 +160,7 @@ impl Conn {
             wire,
             token: 0,
             state: State::Opening { deadline },
+            asked_at: now,
             last_used: Instant::ZERO,
             last_alive: now,
             told: false,
@@ -185,6 +188,18 @@ impl Conn {
             self.last_alive = now;
         }
         opening
+    }
+
+    /// A call begins on it.
+    pub(crate) fn handle_asked(&mut self, now: Instant) {
+        if self.wire.outstanding() == 0 {
+            self.asked_at = now;
+        }
+    }
+
+    /// Since when its server has been silent while a call waits for an answer.
+    pub(crate) fn owes_since(&self) -> Instant {
+        self.last_alive.max(self.asked_at)
     }
 
     /// Whether the driver has to be told of bytes to send; true once until they are taken.

@@ -165,6 +165,7 @@ macro_rules! settings {
 }
 
 settings! {
+    find_api_prefix,
     sync_interval,
     token_ttl,
     connect_timeout,
@@ -178,6 +179,7 @@ settings! {
     attempt_timeout,
     balance,
     max_connections,
+    pipeline_depth,
     watch_carrier,
     max_watches_per_connection,
     idle_limit,

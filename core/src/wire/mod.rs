@@ -5,7 +5,7 @@
 //! the carriers; a further one is a file beside them and an arm here, and nothing above moves:
 //!
 //! ```text
-//!   unary   keep-alive POSTs, one after the other        one call at a time
+//!   unary   keep-alive POSTs, one after the other        calls, answered in their order
 //!   watch   one POST whose body stays open (duplex)      many watches
 //!           or is complete                               one watch
 //!   renew   the same for lease renewals                  all renewals
@@ -25,6 +25,7 @@ mod watch;
 
 use core::time::Duration;
 
+use self::gateway::ApiPrefix;
 use self::gateway::Encoded;
 use self::gateway::Gateway;
 use self::renew::Renew;
@@ -99,6 +100,8 @@ pub(crate) enum WireEvent {
         stream: StreamId,
         result: Result<Response, Status>,
     },
+    /// The answer to a canceled call has ended, on a connection that others are on.
+    PassedOver,
     /// The server watches.
     Created { stream: StreamId, revision: i64 },
     /// All events of one revision, which is higher than those before.
@@ -212,6 +215,13 @@ impl Wire {
         }
     }
 
+    /// The paths of calls have this before them from now on. A stream has what it was opened with.
+    pub(crate) fn set_prefix(&mut self, prefix: &ApiPrefix) {
+        if let Self::Unary(unary) = self {
+            unary.set_prefix(prefix.clone());
+        }
+    }
+
     /// Starts a stream.
     pub(crate) fn start(&mut self, stream: StreamId, ask: &Ask<'_>) {
         match (self, ask) {
@@ -312,9 +322,58 @@ impl Wire {
         each!(self, carrier => carrier.sent(stream))
     }
 
+    /// How much of a stream's request the socket has taken or will take, if the stream is canceled now.
+    pub(crate) fn sent_if_canceled(&self, stream: StreamId) -> Sent {
+        match self {
+            Self::Unary(unary) => unary.sent_if_canceled(stream),
+            _ => self.sent(stream),
+        }
+    }
+
+    /// How many calls wait for their answers here.
+    pub(crate) fn outstanding(&self) -> usize {
+        match self {
+            Self::Unary(unary) => unary.outstanding(),
+            Self::Watch(_) | Self::Renew(_) | Self::Single(_) => 0,
+        }
+    }
+
+    /// Forgets that an answer to this call will come.
+    #[cfg(feature = "planted")]
+    pub(crate) fn plant_shift(&mut self, stream: StreamId) {
+        if let Self::Unary(unary) = self {
+            unary.plant_shift(stream);
+        }
+    }
+
+    /// Whether answers are awaited, and nobody wants them.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(self, Self::Unary(unary) if unary.is_abandoned())
+    }
+
+    /// The call whose answer comes next, where answers come in the order of calls that share nothing else.
+    pub(crate) fn first_call(&self) -> Option<StreamId> {
+        match self {
+            Self::Unary(unary) => unary.first(),
+            Self::Watch(_) | Self::Renew(_) | Self::Single(_) => None,
+        }
+    }
+
     /// The streams on it that were not canceled.
     pub(crate) fn streams(&self) -> Vec<StreamId> {
         each!(self, carrier => carrier.streams())
+    }
+
+    /// The same, each with how much of its request the socket took.
+    pub(crate) fn streams_sent(&self) -> Vec<(StreamId, Sent)> {
+        match self {
+            // There may be many.
+            Self::Unary(unary) => unary.streams_sent(),
+            _ => {
+                let streams = self.streams().into_iter();
+                streams.map(|stream| (stream, self.sent(stream))).collect()
+            }
+        }
     }
 
     /// Why the connection is of no more use, once it is not. Events told before still count.

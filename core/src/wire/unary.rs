@@ -1,7 +1,9 @@
-//! The unary carrier: keep-alive requests, one after the other.
+//! The unary carrier: keep-alive requests, one after the other or several ahead of their answers.
 //!
-//! One request is under way at a time, so an answer cannot be taken for another's (guarantee G54):
-//! a byte that answers nothing, or is left over after an answer, ends the connection.
+//! Answers come in the order of their requests (RFC 9112 section 9.3.2), so each is the first call's that
+//! has none yet, and cannot be taken for another's (guarantee G54): a byte that answers nothing, or is left
+//! over after the last answer, ends the connection. How many requests may go ahead is up to whoever starts
+//! them.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,6 +16,7 @@ use super::WireConfig;
 use super::WireEvent;
 use super::gateway;
 use super::gateway::AnswerError;
+use super::gateway::ApiPrefix;
 use super::gateway::Encoded;
 use super::gateway::Gateway;
 use super::gateway::Timeout;
@@ -40,12 +43,13 @@ pub(crate) struct Unary {
     out: SendBuf,
     /// The heads of the POSTs sent before, which never change.
     heads: BTreeMap<Rpc, PostHead>,
-    current: Option<Current>,
+    /// The calls whose answers have not ended, in the order of their requests.
+    calls: VecDeque<Current>,
     events: VecDeque<WireEvent>,
     closed: Option<CloseReason>,
 }
 
-/// The call under way.
+/// A call under way.
 struct Current {
     stream: StreamId,
     rpc: Rpc,
@@ -56,6 +60,8 @@ struct Current {
     status: Option<u16>,
     /// The answer's body, as far as it came in earlier pieces; of an error no more than is shown.
     body: Vec<u8>,
+    /// Nobody wants the answer, which others are behind.
+    is_canceled: bool,
 }
 
 /// The body may have a token in it, and is not shown (guarantee G40).
@@ -79,7 +85,7 @@ impl Unary {
             json_depth: config.json.depth,
             out: SendBuf::default(),
             heads: BTreeMap::new(),
-            current: None,
+            calls: VecDeque::new(),
             events: VecDeque::new(),
             closed: None,
         }
@@ -88,6 +94,12 @@ impl Unary {
     /// The requests from now on carry this token, or none.
     pub(super) fn set_token(&mut self, token: Option<http::HeaderValue>) {
         self.gateway.set_token(token);
+        self.heads.clear();
+    }
+
+    /// The paths of requests have this before them from now on.
+    pub(super) fn set_prefix(&mut self, prefix: ApiPrefix) {
+        self.gateway.set_prefix(prefix);
         self.heads.clear();
     }
 
@@ -115,26 +127,48 @@ impl Unary {
         self.reader.expect(RequestMethod::Other);
         let end = self.out.end();
         let rpc = call.rpc;
-        self.current = Some(Current {
+        self.calls.push_back(Current {
             stream,
             rpc,
             start,
             end,
             status: None,
             body: Vec::new(),
+            is_canceled: false,
         });
     }
 
-    /// The server owes an answer, which could not be told from the next call's: only closing helps.
+    /// The answer is passed over where others wait for theirs behind it or before it; the request goes out
+    /// all the same. Where nobody else does, it is not waited for: closing is sooner.
     pub(super) fn cancel(&mut self, stream: StreamId) -> CancelStep {
-        if self
-            .current
-            .take_if(|current| current.stream == stream)
-            .is_some()
-        {
+        let is_alone = self.is_alone();
+        let is_it = |call: &&mut Current| call.stream == stream && !call.is_canceled;
+        let Some(call) = self.calls.iter_mut().find(is_it) else {
+            return CancelStep::Done;
+        };
+        if is_alone {
+            self.calls.clear();
             return CancelStep::CloseConnection;
         }
+        call.is_canceled = true;
+        call.body = Vec::new();
         CancelStep::Done
+    }
+
+    /// Forgets that an answer to this call will come.
+    #[cfg(feature = "planted")]
+    pub(super) fn plant_shift(&mut self, stream: StreamId) {
+        self.calls.retain(|call| call.stream != stream);
+    }
+
+    /// The calls that were not canceled.
+    fn live(&self) -> impl Iterator<Item = &Current> {
+        self.calls.iter().filter(|call| !call.is_canceled)
+    }
+
+    /// Whether no more than one of them is left.
+    fn is_alone(&self) -> bool {
+        self.live().nth(1).is_none()
     }
 
     pub(super) fn handle_received(&mut self, mut input: &[u8]) {
@@ -172,8 +206,8 @@ impl Unary {
             // Before the first byte of an answer it is not a broken answer but none.
             Err(_)
                 if self
-                    .current
-                    .as_ref()
+                    .calls
+                    .front()
                     .is_none_or(|current| current.status.is_none()) =>
             {
                 self.close(CloseReason::PeerClosed);
@@ -183,7 +217,7 @@ impl Unary {
     }
 
     fn handle_head(&mut self, status: u16) {
-        match &mut self.current {
+        match self.calls.front_mut() {
             // An answer to a request of which the server cannot have seen a byte.
             Some(current) if self.out.taken() <= current.start => {
                 self.close(CloseReason::Http(HttpError::UnexpectedBytes));
@@ -195,9 +229,17 @@ impl Unary {
 
     fn handle_end(&mut self, data: &[u8], reusable: bool) {
         self.keep_if_split(data);
-        let Some(current) = self.current.take() else {
+        let Some(current) = self.calls.pop_front() else {
             return;
         };
+        // An answer to a request that was not taken whole: what is left of it must not follow.
+        let is_left = self.out.taken() < current.end;
+        if current.is_canceled {
+            if !reusable || is_left {
+                self.close(CloseReason::NotReusable);
+            }
+            return self.events.push_back(WireEvent::PassedOver);
+        }
         let body = if current.body.is_empty() {
             data
         } else {
@@ -212,16 +254,15 @@ impl Unary {
             }
             Err(AnswerError::Json(_)) if body.is_empty() => {
                 // The call is left without an answer, as when the connection is lost.
-                self.current = Some(current);
+                self.calls.push_front(current);
                 return self.close(CloseReason::Protocol(ProtocolError::EmptyAnswer));
             }
             Err(AnswerError::Json(error)) => {
-                self.current = Some(current);
+                self.calls.push_front(current);
                 return self.close(CloseReason::Json(error));
             }
         };
-        // An answer to a request that was not taken whole: what is left of it must not follow.
-        if !reusable || self.out.taken() < current.end {
+        if !reusable || is_left {
             self.close(CloseReason::NotReusable);
         }
         self.events.push_back(WireEvent::Answered {
@@ -233,8 +274,8 @@ impl Unary {
     /// Joins the last piece with the earlier ones, if there are any.
     fn keep_if_split(&mut self, data: &[u8]) {
         if self
-            .current
-            .as_ref()
+            .calls
+            .front()
             .is_some_and(|current| !current.body.is_empty())
         {
             self.keep(data);
@@ -242,7 +283,8 @@ impl Unary {
     }
 
     fn keep(&mut self, data: &[u8]) {
-        if let Some(current) = &mut self.current {
+        let current = self.calls.front_mut();
+        if let Some(current) = current.filter(|call| !call.is_canceled) {
             let most = gateway::most_of_body(current.status.unwrap_or_default());
             let room = most.saturating_sub(current.body.len());
             current
@@ -259,21 +301,51 @@ impl Unary {
         self.events.pop_front()
     }
 
-    pub(super) const fn is_idle(&self) -> bool {
-        self.current.is_none()
+    /// Whether nothing is under way, and nothing of it left to be told.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.events.is_empty()
+    }
+
+    /// How many answers are awaited, those to canceled calls included.
+    pub(super) fn outstanding(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether answers are awaited, and all of them to canceled calls.
+    pub(super) fn is_abandoned(&self) -> bool {
+        !self.calls.is_empty() && self.live().next().is_none()
+    }
+
+    /// The call whose answer comes next.
+    pub(super) fn first(&self) -> Option<StreamId> {
+        let first = self.calls.front().filter(|call| !call.is_canceled);
+        first.map(|call| call.stream)
     }
 
     pub(super) fn sent(&self, stream: StreamId) -> Sent {
-        match &self.current {
-            Some(current) if current.stream == stream => {
-                Sent::of(current.start, current.end, self.out.taken())
-            }
-            _ => Sent::All,
+        let call = self.live().find(|call| call.stream == stream);
+        call.map_or(Sent::All, |call| {
+            Sent::of(call.start, call.end, self.out.taken())
+        })
+    }
+
+    /// How much of its request is sent in any case, also if it is canceled now.
+    pub(super) fn sent_if_canceled(&self, stream: StreamId) -> Sent {
+        match self.is_alone() {
+            true => self.sent(stream),
+            false => Sent::All,
         }
     }
 
     pub(super) fn streams(&self) -> Vec<StreamId> {
-        self.current.iter().map(|current| current.stream).collect()
+        self.live().map(|call| call.stream).collect()
+    }
+
+    /// The same, each with how much of its request was taken.
+    pub(super) fn streams_sent(&self) -> Vec<(StreamId, Sent)> {
+        let taken = self.out.taken();
+        let sent = |call: &Current| (call.stream, Sent::of(call.start, call.end, taken));
+        self.live().map(sent).collect()
     }
 
     pub(super) const fn close_reason(&self) -> Option<&CloseReason> {

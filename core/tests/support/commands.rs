@@ -419,6 +419,8 @@ impl World {
                 }
                 "idle_limit" => config.idle_limit = duration(value),
                 "connections" => config.max_connections = number(),
+                "find" => config.find_api_prefix = value.parse().expect("a boolean"),
+                "pipeline" => config.pipeline_depth = number(),
                 "carrier" => {
                     config.watch_carrier = match *value {
                         "single" => WatchCarrier::Single,

@@ -67,6 +67,8 @@ impl Run {
     fn new(seed: u8) -> Self {
         let mut config = Config::new(["a", "b"]).expect("endpoints");
         config.max_connections = 2;
+        config.find_api_prefix = seed % 7 == 3;
+        config.pipeline_depth = 1 + usize::from(seed % 4);
         config.max_watches_per_connection = 3;
         config.limits.calls = 12;
         config.limits.watches = 8;

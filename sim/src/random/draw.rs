@@ -64,6 +64,13 @@ impl Script {
         if rng.one_in(2) {
             goes_on(clients.len(), busy, &mut rng, &mut lines);
         }
+        // Some clients send requests ahead of answers.
+        let mut rng = Rng::new(seed).fork(7);
+        if rng.one_in(3) {
+            for knobs in &mut clients {
+                knobs.pipeline_depth = 1 + rng.index(6);
+            }
+        }
         lines.sort_by_key(|line| line.at);
         Self {
             seed,
@@ -199,6 +206,7 @@ fn knobs(setup: &Setup, rng: &mut Rng) -> ClientKnobs {
     ClientKnobs {
         members,
         connections: 1 + rng.index(4),
+        pipeline_depth: 1,
         watches_per_connection: [1, 2, 100][rng.index(3)],
         watch_buffer_bytes: if rng.one_in(3) {
             256 << rng.below(8)

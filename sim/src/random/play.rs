@@ -504,6 +504,7 @@ fn config(world: &World, knobs: &ClientKnobs, token_ttl: Duration) -> Config {
     let mut config = world.config();
     config.endpoints = endpoints.collect();
     config.max_connections = knobs.connections;
+    config.pipeline_depth = knobs.pipeline_depth;
     config.max_watches_per_connection = knobs.watches_per_connection;
     config.limits.watch_buffer_bytes = knobs.watch_buffer_bytes;
     config.idle_limit = knobs.idle_limit;

@@ -41,6 +41,8 @@ pub struct ClientKnobs {
     pub members: Vec<usize>,
     /// `Config::max_connections`.
     pub connections: usize,
+    /// `Config::pipeline_depth`.
+    pub pipeline_depth: usize,
     /// `Config::max_watches_per_connection`.
     pub watches_per_connection: usize,
     /// `Limits::watch_buffer_bytes`.

@@ -16,6 +16,7 @@ pub mod lag;
 pub mod lease;
 pub mod many;
 pub mod namespace;
+pub mod pool;
 pub mod provoked;
 pub mod recording;
 pub mod restart;

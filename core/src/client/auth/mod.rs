@@ -258,6 +258,9 @@ impl Client {
 
     /// Whether a request may go to a member now. A login it needs is put in line.
     pub(super) fn admit(&mut self, now: Instant, at: EndpointIndex) -> Result<bool, Error> {
+        if !self.is_found(now, at) {
+            return Ok(false);
+        }
         let (admitted, login) = match self.auth.keeper.admit(now, at) {
             Admission::Go { login } => (true, login),
             Admission::Wait { login } => (false, login),
@@ -281,6 +284,7 @@ impl Client {
         avoided: Option<EndpointIndex>,
     ) -> EndpointIndex {
         let at = self.endpoints.for_stream(avoided);
+        let at = self.found_instead(now, at, avoided).unwrap_or(at);
         self.admitted(now, at).unwrap_or(at)
     }
 

@@ -45,8 +45,10 @@ impl Client {
         let is_login = call
             .as_ref()
             .is_some_and(|call| matches!(call.owner, Owner::Login(_)));
+        let is_asked_first = call
+            .as_ref()
+            .is_some_and(|call| matches!(call.owner, Owner::Prefix(_)));
         let asking = call.is_some_and(|call| matches!(call.state, State::Asking(_)));
-        let mut of_use = false;
         let mut carried = None;
         if let Some(conn) = self.conns.get_mut(&conn_id) {
             if let (Some(call), Some(since)) = (self.calls.table.get_mut(&id), conn.open_since()) {
@@ -81,37 +83,19 @@ impl Client {
                 why => {
                     let is_learners =
                         matches!(&result, Ok(Response::Status(status)) if status.is_learner);
-                    if !asking && !is_learners {
+                    if !asking && !is_asked_first && !is_learners {
                         self.endpoints.handle_answer(at);
                     }
                     self.notices.look_at(&self.endpoints, at, || why);
                 }
             }
             self.gates.entry(conn.lane).or_default().handle_success();
-            of_use = match conn.lane {
-                Lane::Calls => self.endpoints.is_wanted(conn.endpoint),
-                Lane::Pinned(_)
-                | Lane::Watches
-                | Lane::Renewals
-                | Lane::Snapshots(_)
-                | Lane::Observers => true,
-                Lane::Waits | Lane::PinnedWaits(_) => false,
-            };
-            if !of_use {
-                // Kept, it would take the place of another when its endpoint's turn comes again.
-                self.conn_lost(now, conn_id, CloseReason::Idle);
-            } else if conn.lane.purpose() == Purpose::Calls && conn.close_reason().is_none() {
-                let lane = conn.lane;
-                if !asking {
-                    self.calls.add_idle(conn_id, lane);
-                }
-            } else {
-                of_use = false;
-            }
         }
         if asking {
-            return self.ask_answered(now, id, conn_id, of_use);
+            let is_free = self.is_free_after_answer(now, conn_id);
+            return self.ask_answered(now, id, conn_id, is_free);
         }
+        self.answer_ended(now, conn_id);
         #[cfg(feature = "planted")]
         if self.plant_refused(now, id, &result) {
             return;
@@ -196,6 +180,43 @@ impl Client {
         self.finish_call(id, result);
     }
 
+    /// An answer has ended on a connection: others may have it, or wait there for theirs.
+    pub(in crate::client) fn answer_ended(&mut self, now: Instant, id: ConnId) {
+        if self.is_free_after_answer(now, id) {
+            if let Some(conn) = self.conns.get(&id) {
+                self.calls.add_idle(id, conn.lane);
+            }
+        }
+    }
+
+    /// Whether a connection on which an answer has ended can have another call now; one that is of no use
+    /// is closed.
+    fn is_free_after_answer(&mut self, now: Instant, id: ConnId) -> bool {
+        let Some(conn) = self.conns.get(&id) else {
+            return false;
+        };
+        let is_wanted = match conn.lane {
+            Lane::Calls => self.endpoints.is_wanted(conn.endpoint),
+            Lane::Pinned(_)
+            | Lane::Watches
+            | Lane::Renewals
+            | Lane::Snapshots(_)
+            | Lane::Observers => true,
+            Lane::Waits | Lane::PinnedWaits(_) => false,
+        };
+        if !is_wanted {
+            // Kept, it would take the place of another when its endpoint's turn comes again.
+            self.calls.shared.close(id);
+            if conn.wire.is_idle() {
+                self.conn_lost(now, id, CloseReason::Idle);
+            }
+            return false;
+        }
+        conn.lane.purpose() == Purpose::Calls
+            && conn.wire.is_idle()
+            && conn.close_reason().is_none()
+    }
+
     /// Why an answer must not be delivered, by what its header says (rule B-7, guarantee G8). The endpoint
     /// has failed then.
     fn doubt(
@@ -233,8 +254,10 @@ impl Client {
 
     /// Whether a call whose answer must not be delivered is made again, elsewhere.
     fn call_doubted(&mut self, now: Instant, id: CallId, conn: ConnId, cause: &Cause) -> bool {
-        let is_left =
-            |conn: &Conn| conn.lane == Lane::Calls && !self.endpoints.is_wanted(conn.endpoint);
+        let is_left = |conn: &Conn| {
+            let is_wanted = conn.lane != Lane::Calls || self.endpoints.is_wanted(conn.endpoint);
+            !is_wanted && conn.wire.is_idle()
+        };
         if self.conns.get(&conn).is_some_and(is_left) {
             self.conn_lost(now, conn, CloseReason::Idle);
         }
@@ -316,8 +339,8 @@ impl Client {
 
     /// What the server is, is known as well as can be: the call goes on, on the same connection if that
     /// is still of use, or as the first of those that wait.
-    fn ask_answered(&mut self, now: Instant, id: CallId, conn: ConnId, of_use: bool) {
-        if of_use {
+    fn ask_answered(&mut self, now: Instant, id: CallId, conn: ConnId, is_free: bool) {
+        if is_free {
             return self.start_call(now, id, conn);
         }
         if let Some(call) = self.calls.table.get_mut(&id) {

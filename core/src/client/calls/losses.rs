@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::error::Phase;
 use crate::id::CallId;
 use crate::time::Instant;
+use crate::wire::Purpose;
 use crate::wire::StreamId;
 
 impl Client {
@@ -31,16 +32,18 @@ impl Client {
         reason: &CloseReason,
     ) {
         self.probe_failed(conn, reason);
-        let streams = conn.wire.streams();
+        let streams = conn.wire.streams_sent();
         // Renewals are answered in their order, so the first is the one that was refused.
         let refused = match reason {
             CloseReason::Status(status) if conn.lane == Lane::Renewals && is_lasting(status) => {
-                streams.first().copied()
+                streams.first().map(|(stream, _)| *stream)
             }
             _ => None,
         };
+        let is_shared = conn.wire.outstanding() > 1 && conn.lane.purpose() == Purpose::Calls;
+        let next = conn.wire.first_call();
         // The last started first, so that at the queue's front their order is as it was.
-        for stream in streams.into_iter().rev() {
+        for (stream, taken) in streams.into_iter().rev() {
             let id = CallId::new(stream.0);
             if let CloseReason::Status(status) = reason {
                 let why = |_: &Pending| Reason::of_status(status);
@@ -68,8 +71,11 @@ impl Client {
             if let Some(until) = call.patient_until.take() {
                 self.timers.disarm(until, Timer::Patience(id));
             }
-            if *reason == CloseReason::Removed {
-                // It was the user who ended this attempt.
+            // Whose answer was next may be why it was lost.
+            let is_others_fault = is_shared && next != Some(stream);
+            call.is_apart |= is_shared && !is_others_fault && is_about_answer(reason);
+            if matches!(reason, CloseReason::Removed | CloseReason::NotReusable) {
+                // It was the user who ended this attempt, or a server that answers one call a connection.
                 call.attempts = call.attempts.saturating_sub(1);
             }
             let sent = match call.state {
@@ -80,7 +86,7 @@ impl Client {
                 }
                 // What was sent was not read.
                 _ if reason.is_before_any_request() => Sent::Nothing,
-                _ => conn.wire.sent(stream),
+                _ => taken,
             };
             if call.class.applied_without_answer(sent) == Applied::Maybe {
                 call.doubt();
@@ -101,7 +107,7 @@ impl Client {
                 Applied::No
             };
             let why = |_: &Pending| Reason::of_close(reason, conn.is_open());
-            if let CloseReason::Limit(limit) = reason {
+            if let (CloseReason::Limit(limit), false) = (reason, is_others_fault) {
                 self.attempt_failed(id, None, why);
                 let limit = *limit;
                 self.finish_call(id, Err(Error::Limit { limit, applied }));
@@ -190,8 +196,7 @@ impl Client {
                 // What waits for a token waits for the login, which is among the calls.
                 let parked = self.auth.parked.contains(&id);
                 let lane = if parked { Lane::Calls } else { call.lane };
-                let gate = self.gates.get(&lane);
-                let refused = gate.and_then(|gate| gate.last_error.clone());
+                let refused = self.why_not_open(lane);
                 let has_conn = self
                     .conns
                     .values()
@@ -220,7 +225,7 @@ impl Client {
                 }
             }
             (Some(conn), _) => {
-                let phase = match conn.wire.sent(StreamId(id.get())) {
+                let phase = match conn.wire.sent_if_canceled(StreamId(id.get())) {
                     Sent::All => Phase::Answer,
                     Sent::Nothing | Sent::Part => Phase::Send,
                 };
@@ -240,4 +245,16 @@ impl Client {
             self.leave_conn(now, id, conn, CloseReason::Deadline);
         }
     }
+}
+
+/// Whether a connection was lost over the answer that came, or did not, and not by our will or the server's.
+const fn is_about_answer(reason: &CloseReason) -> bool {
+    !matches!(
+        reason,
+        CloseReason::Idle
+            | CloseReason::Removed
+            | CloseReason::Canceled
+            | CloseReason::NotReusable
+            | CloseReason::Shutdown
+    )
 }

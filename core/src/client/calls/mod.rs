@@ -18,6 +18,7 @@
 //! are answered, wherever a server is not silent.
 
 mod again;
+mod ahead;
 mod answers;
 mod losses;
 mod noted;
@@ -261,7 +262,13 @@ impl Client {
     }
 
     /// Asks one endpoint something that the client itself wants to know.
-    fn ask<C: Call>(&mut self, deadline: Instant, owner: Owner, at: EndpointIndex, question: &C) {
+    fn ask<C: Call>(
+        &mut self,
+        deadline: Instant,
+        owner: Owner,
+        at: EndpointIndex,
+        question: &C,
+    ) -> CallId {
         let id = self.next_call_id();
         let request = Encoded::new(question);
         let pending = Pending {
@@ -269,6 +276,20 @@ impl Client {
             ..Pending::new(request, Class::Read, Lane::Pinned(at), deadline)
         };
         self.add_call(id, pending);
+        id
+    }
+
+    /// Asks one endpoint for its version, before whatever waits for that endpoint.
+    pub(super) fn ask_first(&mut self, now: Instant, owner: Owner, at: EndpointIndex) {
+        // As long as a login, so that questions that find no server do not follow each other faster.
+        let deadline = now + self.config.read_timeout.max(Duration::from_secs(1));
+        let id = self.ask(deadline, owner, at, &VersionRequest::new());
+        if let Some(call) = self.calls.table.get_mut(&id) {
+            call.patience = Some(self.config.attempt_timeout);
+        }
+        if let Some(line) = self.calls.queues.get_mut(&Lane::Pinned(at)) {
+            line.rotate_right(1);
+        }
     }
 
     /// Puts the client's own call for a token in line; where others wait for it, before all of them.
@@ -358,10 +379,9 @@ impl Client {
     fn applied(&self, id: CallId, call: &Pending) -> Applied {
         let sent = match call.state {
             State::Waiting | State::Resting(_) | State::Asking(_) => Sent::Nothing,
-            State::Sent(conn) => self
-                .conns
-                .get(&conn)
-                .map_or(Sent::All, |conn| conn.wire.sent(StreamId(id.get()))),
+            State::Sent(conn) => self.conns.get(&conn).map_or(Sent::All, |conn| {
+                conn.wire.sent_if_canceled(StreamId(id.get()))
+            }),
         };
         #[cfg(feature = "planted")]
         let sent = self.plant_sent(sent);
@@ -371,22 +391,40 @@ impl Client {
         }
     }
 
-    /// Takes an ended call off its connection. A connection on which the server was silent until a
-    /// deadline is given up, whatever else waits there.
+    /// Takes an ended call off its connection. One on which the server was silent until a deadline is given
+    /// up, whatever else waits there; where calls share it, if that was for long.
     fn leave_conn(&mut self, now: Instant, call: CallId, id: ConnId, reason: CloseReason) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
+        #[cfg(feature = "planted")]
+        if self.config.planted == Some(crate::planted::Planted::AnswersShift)
+            && conn.wire.outstanding() > 1
+        {
+            return conn.wire.plant_shift(StreamId(call.get()));
+        }
         let step = conn.wire.cancel(StreamId(call.get()));
         #[cfg(feature = "planted")]
         if self.config.planted == Some(crate::planted::Planted::LateAnswer)
             && reason == CloseReason::Canceled
             && conn.lane == Lane::Calls
+            && step == CancelStep::CloseConnection
         {
             return self.calls.add_idle(id, Lane::Calls);
         }
-        if step == CancelStep::CloseConnection || reason == CloseReason::Deadline {
-            self.conn_lost(now, id, reason);
+        let is_late = reason == CloseReason::Deadline;
+        if step == CancelStep::CloseConnection || is_late && conn.lane == Lane::Renewals {
+            return self.conn_lost(now, id, reason);
+        }
+        let (at, owes_since) = (conn.endpoint, conn.owes_since());
+        if conn.lane == Lane::Renewals {
+            return;
+        }
+        if now - owes_since >= self.config.attempt_timeout {
+            self.conn_lost(now, id, CloseReason::Silent);
+        } else if is_late {
+            // Nothing is wrong with it that is known; the next call goes elsewhere all the same.
+            self.endpoints.leave(at);
         }
     }
 
@@ -407,11 +445,7 @@ impl Client {
             self.timers.disarm(until, Timer::Patience(id));
         }
         if call.state == State::Waiting {
-            if let Some(queue) = self.calls.queues.get_mut(&call.lane) {
-                if let Some(position) = queue.iter().position(|waiting| *waiting == id) {
-                    queue.remove(position);
-                }
-            }
+            self.calls.leave_line(call.lane, id);
             self.auth.parked.remove(&id);
         }
         self.calls.kept -= usize::from(call.owner.is_kept());
@@ -422,6 +456,7 @@ impl Client {
             }
             Owner::Sync => self.sync_answered(id, &result),
             Owner::VersionOf(conn) => self.version_answered(conn, result),
+            Owner::Prefix(at) => self.prefix_answered(at, &result),
             Owner::Login(_) => self.auth.handle_answer(id, result),
             Owner::Leader => {}
             Owner::Probe(at) => {
@@ -451,6 +486,7 @@ impl Client {
         self.calls.queues.clear();
         self.calls.idle.clear();
         self.calls.idle_waits.clear();
+        self.calls.shared.clear();
     }
 }
 

@@ -59,7 +59,7 @@ impl Owner {
     const fn told(self) -> notice::Owner {
         match self {
             Self::User => notice::Owner::User,
-            Self::VersionOf(_) => notice::Owner::Version,
+            Self::VersionOf(_) | Self::Prefix(_) => notice::Owner::Version,
             Self::Login(_) => notice::Owner::Login,
             Self::Probe(_) | Self::Leader => notice::Owner::Probe,
             Self::Sync => notice::Owner::Members,

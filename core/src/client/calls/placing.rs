@@ -25,17 +25,13 @@ use crate::wire::gateway::Encoded;
 
 impl Client {
     /// Gives waiting calls to free connections, and opens further ones for the rest.
+    ///
+    /// The line whose first call came first has its turn first, so that none waits for ever while others
+    /// are served.
     pub(in crate::client) fn place_calls(&mut self, now: Instant) {
-        self.place_anywhere(now, Lane::Calls);
-        let apart = |lane: &Lane| *lane != Lane::Calls && lane.purpose() == Purpose::Calls;
-        let busy = self.calls.queues.iter();
-        let busy = busy.filter(|(lane, queue)| apart(lane) && !queue.is_empty());
-        let busy = busy.map(|(lane, _)| *lane);
-        for lane in busy.collect::<Vec<_>>() {
-            match lane {
-                Lane::Pinned(at) | Lane::PinnedWaits(at) => self.place_lane(now, lane, at),
-                _ => self.place_anywhere(now, lane),
-            }
+        self.place_lines(now);
+        if self.reopen_shared() {
+            self.place_lines(now);
         }
         // What was opened for a call that was canceled meanwhile.
         while let Some(conn) = self.calls.idle_waits.pop() {
@@ -43,12 +39,33 @@ impl Client {
         }
     }
 
+    fn place_lines(&mut self, now: Instant) {
+        match self.calls.only_line() {
+            Some(only) => self.place_line(now, only),
+            None => {
+                for lane in self.calls.lines() {
+                    self.place_line(now, lane);
+                }
+            }
+        }
+    }
+
+    fn place_line(&mut self, now: Instant, lane: Lane) {
+        match lane {
+            Lane::Pinned(at) | Lane::PinnedWaits(at) => self.place_lane(now, lane, at),
+            _ => self.place_anywhere(now, lane),
+        }
+        self.place_behind(now, lane);
+    }
+
     /// Places the calls of a lane whose endpoints are all the same to it. Each goes to the one whose turn
     /// it is; while a connection to that opens, it goes to another to which one is free, so that no call
     /// waits only because of the order.
     fn place_anywhere(&mut self, now: Instant, lane: Lane) {
         while self.calls.waiting(lane) > 0 {
-            let next = self.endpoints.for_call();
+            let Some(next) = self.found_for_call(now) else {
+                return;
+            };
             let at = match self.calls.first_login(lane) {
                 Some(at) if self.endpoints.is_healthy(at) => at,
                 None if self.calls.has_token_takers(lane) => match self.admitted(now, next) {
@@ -64,6 +81,9 @@ impl Client {
                 },
                 _ => next,
             };
+            if !self.is_found(now, at) {
+                return;
+            }
             if !self.place_one(now, lane, at) {
                 break;
             }
@@ -91,13 +111,13 @@ impl Client {
 
     /// How many connections are being opened for a lane. Those for a named endpoint do not count: that one
     /// may not serve.
-    fn opening(&self, lane: Lane) -> usize {
+    pub(super) fn opening(&self, lane: Lane) -> usize {
         let opening = |conn: &&Conn| conn.lane == lane && !conn.is_open();
         self.conns.values().filter(opening).count()
     }
 
     /// Gives the first waiting call to a free connection to an endpoint, or to another while one to that
-    /// opens. False if none is free.
+    /// opens, or to one where others wait for answers, if it shares that with them. False if there is none.
     fn place_one(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
         let mut found = self.take_idle(now, lane, at);
         if found.is_none() {
@@ -113,21 +133,36 @@ impl Client {
                 self.open_for_calls(now, lane, at, 1);
             }
         }
-        let Some(conn) = found else {
+        let Some(conn) = found.or_else(|| self.take_shared(now, lane, at)) else {
             return false;
         };
-        if let Some(to) = self.conns.get(&conn).map(|conn| conn.endpoint) {
-            self.note_choice(self.calls.first_waiting(lane), at, to);
-            self.endpoints.handle_call(to);
-        }
         if let Some(call) = self.calls.pop_waiting(lane) {
-            self.start_call(now, call, conn);
+            self.start_call_at(now, call, at, conn);
         }
         true
     }
 
+    /// Sends a call on a connection, which may lead elsewhere than the one whose turn it was.
+    pub(super) fn start_call_at(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        at: EndpointIndex,
+        conn: ConnId,
+    ) {
+        let to = self.conns.get(&conn).map(|conn| conn.endpoint);
+        if let Some(to) = to.filter(|_| self.calls.is_free(call)) {
+            self.note_choice(Some(call), at, to);
+            self.endpoints.handle_call(to);
+        }
+        self.start_call(now, call, conn);
+    }
+
     /// Whether the first call of a lane may go there as far as its token goes. No login is made for that.
-    fn is_admitted(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
+    pub(super) fn is_admitted(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> bool {
+        if !self.is_found(now, at) {
+            return false;
+        }
         !self.calls.has_token_takers(lane) || self.auth.goes(now, at)
     }
 
@@ -155,9 +190,13 @@ impl Client {
 
     /// Places the calls of a lane that is bound to an endpoint.
     fn place_lane(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
+        if !self.is_found(now, at) {
+            return self.place_question(now, lane, at);
+        }
         self.hold_calls(now, lane, at);
         while self.calls.waiting(lane) > 0 {
-            let Some(conn) = self.take_idle(now, lane, at) else {
+            let found = self.take_idle(now, lane, at);
+            let Some(conn) = found.or_else(|| self.take_shared(now, lane, at)) else {
                 break;
             };
             if let Some(call) = self.calls.pop_waiting(lane) {
@@ -166,6 +205,24 @@ impl Client {
         }
         let waiting = self.calls.waiting(lane);
         while self.open_for_calls(now, lane, at, waiting) {}
+    }
+
+    /// Places what is asked of a server before all else, which is the first in its line.
+    fn place_question(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
+        let first = self.calls.first_waiting(lane);
+        if !first.is_some_and(|id| self.calls.is_about_prefix(id)) {
+            return;
+        }
+        match self.take_idle(now, lane, at) {
+            Some(conn) => {
+                if let Some(call) = self.calls.pop_waiting(lane) {
+                    self.start_call(now, call, conn);
+                }
+            }
+            None => {
+                self.open_for_calls(now, lane, at, 1);
+            }
+        }
     }
 
     /// Takes the free connection to an endpoint that was used last. Ones that were not used for long
@@ -263,7 +320,10 @@ impl Client {
                 within: call.deadline.map(|deadline| deadline - now),
             },
         };
+        self.stats.pipelined += u64::from(conn.wire.outstanding() > 0);
+        conn.handle_asked(now);
         conn.wire.start(StreamId(id.get()), &ask);
+        self.share_conn(id, conn_id);
         self.tell_transmit(conn_id);
     }
 
@@ -295,6 +355,9 @@ impl Client {
                 Some((id, _)) => *id,
                 None if self.may_open(Lane::Renewals) => {
                     let at = self.pick_for_stream(now, None);
+                    if !self.is_found(now, at) {
+                        return;
+                    }
                     self.hold_calls(now, Lane::Renewals, at);
                     if self.calls.waiting(Lane::Renewals) == 0 {
                         return;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
+use super::ahead::Shared;
 use crate::api::Rpc;
 use crate::client::auth::Refreshes;
 use crate::client::notice::Choice;
@@ -21,6 +22,7 @@ use crate::id::EndpointIndex;
 use crate::id::KeepAliveId;
 use crate::id::WatchId;
 use crate::time::Instant;
+use crate::wire::Purpose;
 use crate::wire::gateway::Encoded;
 
 /// Every call under way, and the connections that wait for one.
@@ -33,6 +35,8 @@ pub(in crate::client) struct Calls {
     pub(super) idle: Vec<ConnId>,
     /// The same for calls that wait for somebody else.
     pub(super) idle_waits: Vec<ConnId>,
+    /// Those with calls on them that others may join.
+    pub(super) shared: Shared,
     /// Those that wait for the budget.
     pub(super) held: BTreeSet<CallId>,
     /// How many of the table are on lanes of waits.
@@ -61,6 +65,8 @@ pub(in crate::client) struct Pending {
     /// set for leases that are kept alive (rule L-5), and where another endpoint could do it (G43).
     pub(super) patience: Option<Duration>,
     pub(super) patient_until: Option<Instant>,
+    /// It goes on a connection of its own from now on, as one that it shared was lost.
+    pub(super) is_apart: bool,
     /// How often it was started on a connection.
     pub(super) attempts: u32,
     /// The newest revision that was known when it was last started.
@@ -98,6 +104,8 @@ pub(in crate::client) enum Owner {
     User,
     /// The connection whose server's version is asked for.
     VersionOf(ConnId),
+    /// The client itself, for what that endpoint has before its paths.
+    Prefix(EndpointIndex),
     /// The client itself, for a token that this member knows.
     Login(EndpointIndex),
     /// The client itself, to see whether that endpoint serves again.
@@ -117,7 +125,7 @@ impl Owner {
     pub(super) const fn is_kept(self) -> bool {
         matches!(
             self,
-            Self::Lease(_) | Self::Resync(_) | Self::Leader | Self::Sync
+            Self::Lease(_) | Self::Resync(_) | Self::Leader | Self::Sync | Self::Prefix(_)
         )
     }
 
@@ -158,6 +166,7 @@ impl Pending {
             state: State::Waiting,
             patience: None,
             patient_until: None,
+            is_apart: false,
             attempts: 0,
             known: 0,
             sent_at: Instant::ZERO,
@@ -186,6 +195,7 @@ impl Calls {
     }
 
     pub(in crate::client) fn add_idle(&mut self, conn: ConnId, lane: Lane) {
+        self.shared.forget(conn);
         self.idle_of(lane).push(conn);
     }
 
@@ -199,6 +209,7 @@ impl Calls {
     pub(in crate::client) fn remove_conn(&mut self, conn: ConnId) {
         self.idle.retain(|idle| *idle != conn);
         self.idle_waits.retain(|idle| *idle != conn);
+        self.shared.forget(conn);
     }
 
     /// The lanes of all calls; the lines in which none waits are forgotten.
@@ -219,6 +230,47 @@ impl Calls {
 
     pub(super) fn waiting(&self, lane: Lane) -> usize {
         self.queues.get(&lane).map_or(0, VecDeque::len)
+    }
+
+    /// Whether it asks for what a server has before its paths.
+    pub(super) fn is_about_prefix(&self, id: CallId) -> bool {
+        let call = self.table.get(&id);
+        call.is_some_and(|call| matches!(call.owner, Owner::Prefix(_)))
+    }
+
+    /// Whether any endpoint will do for it.
+    pub(super) fn is_free(&self, id: CallId) -> bool {
+        let call = self.table.get(&id);
+        call.is_some_and(|call| call.lane.endpoint().is_none())
+    }
+
+    /// The line in which all calls that wait do so.
+    pub(super) fn only_line(&self) -> Option<Lane> {
+        let mut firsts = self.firsts();
+        let only = firsts.next()?;
+        firsts.next().is_none().then_some(only.1)
+    }
+
+    /// The lines in which calls wait, that whose first came first at the front.
+    pub(super) fn lines(&self) -> Vec<Lane> {
+        let mut firsts: Vec<_> = self.firsts().collect();
+        firsts.sort_unstable();
+        firsts.into_iter().map(|(_, lane)| lane).collect()
+    }
+
+    fn firsts(&self) -> impl Iterator<Item = (CallId, Lane)> + '_ {
+        let lines = self.queues.iter();
+        let lines = lines.filter(|(lane, _)| lane.purpose() == Purpose::Calls);
+        lines.filter_map(|(lane, line)| Some((*line.front()?, *lane)))
+    }
+
+    /// Takes a call out of its line.
+    pub(super) fn leave_line(&mut self, lane: Lane, id: CallId) {
+        if let Some(line) = self.queues.get_mut(&lane) {
+            if let Some(position) = line.iter().position(|waiting| *waiting == id) {
+                line.remove(position);
+            }
+        }
     }
 
     pub(super) fn pop_waiting(&mut self, lane: Lane) -> Option<CallId> {

@@ -65,10 +65,7 @@ impl Client {
         } else {
             Lane::Watches
         };
-        let refused = self
-            .gates
-            .get(&lane)
-            .and_then(|gate| gate.last_error.clone());
+        let refused = self.why_not_open(lane);
         let applied = Applied::No;
         let last_error = watcher
             .resync

@@ -425,7 +425,7 @@ impl Client {
                 self.progress_of_all(conn, streams, revision);
             }
             WireEvent::Ended { stream, why } => self.watch_ended(now, watch_of(stream), why),
-            WireEvent::Answered { .. } | WireEvent::Streamed { .. } => {}
+            WireEvent::Answered { .. } | WireEvent::PassedOver | WireEvent::Streamed { .. } => {}
         }
     }
 

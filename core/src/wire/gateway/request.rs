@@ -140,6 +140,11 @@ impl Gateway {
         self
     }
 
+    /// Puts another prefix before the paths from now on.
+    pub(crate) fn set_prefix(&mut self, prefix: ApiPrefix) {
+        self.prefix = prefix;
+    }
+
     /// The same, of an endpoint, which has checked it.
     pub(crate) fn set_base_path(&mut self, path: &str) {
         self.base.clear();
