@@ -411,6 +411,7 @@ impl Client {
                 WireEvent::Streamed { stream, said } => self.stream_event(now, stream, said),
                 event => self.watch_event(now, id, event),
             }
+            self.settle_between(now, id);
         }
         let Some(conn) = self.conns.get(&id) else {
             return;
@@ -433,6 +434,17 @@ impl Client {
                 self.rearm_created(now, id);
                 self.tell_transmit(id);
             }
+        }
+    }
+
+    /// Between two answers that came together the same is done as between two that did not (law 1).
+    fn settle_between(&mut self, now: Instant, id: ConnId) {
+        let Some(conn) = self.conns.get(&id).filter(|conn| conn.wire.has_answers()) else {
+            return;
+        };
+        match conn.wire.is_abandoned() {
+            true => self.conn_lost(now, id, CloseReason::Canceled),
+            false => self.settle(now),
         }
     }
 

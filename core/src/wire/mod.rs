@@ -330,7 +330,7 @@ impl Wire {
         }
     }
 
-    /// How many calls wait for their answers here.
+    /// How many calls wait for their answers here, or for those that have come to be told.
     pub(crate) fn outstanding(&self) -> usize {
         match self {
             Self::Unary(unary) => unary.outstanding(),
@@ -344,6 +344,11 @@ impl Wire {
         if let Self::Unary(unary) = self {
             unary.plant_shift(stream);
         }
+    }
+
+    /// Whether answers to calls have come and were not told yet.
+    pub(crate) fn has_answers(&self) -> bool {
+        matches!(self, Self::Unary(unary) if unary.has_answers())
     }
 
     /// Whether answers are awaited, and nobody wants them.

@@ -306,14 +306,20 @@ impl Unary {
         self.calls.is_empty() && self.events.is_empty()
     }
 
-    /// How many answers are awaited, those to canceled calls included.
-    pub(super) fn outstanding(&self) -> usize {
-        self.calls.len()
+    /// Whether answers have come and were not told yet.
+    pub(super) fn has_answers(&self) -> bool {
+        !self.events.is_empty()
     }
 
-    /// Whether answers are awaited, and all of them to canceled calls.
+    /// How many answers are awaited or not told yet, those to canceled calls included.
+    pub(super) fn outstanding(&self) -> usize {
+        self.calls.len() + self.events.len()
+    }
+
+    /// Whether there are such answers, and all of them to canceled calls.
     pub(super) fn is_abandoned(&self) -> bool {
-        !self.calls.is_empty() && self.live().next().is_none()
+        let is_wanted = |event: &WireEvent| !matches!(event, WireEvent::PassedOver);
+        !self.is_idle() && self.live().next().is_none() && !self.events.iter().any(is_wanted)
     }
 
     /// The call whose answer comes next.

@@ -210,7 +210,7 @@ impl Client {
             return false;
         }
         self.calls.shared.reopen();
-        self.calls.lines().len() > 0
+        !self.calls.lines().is_empty()
     }
 
     fn first_that_shares(&self, lane: Lane) -> Option<CallId> {
