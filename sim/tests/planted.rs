@@ -74,6 +74,7 @@ const FOUND: &[(Planted, u64, &str)] = &[
     (Planted::TokenGoesBack, 28, "G39"),
     (Planted::RefusedTokenAgain, 15, "G60"),
     (Planted::OldRefusalCounts, 3740, "G39"),
+    (Planted::AnswersShift, 136, "G2"),
 ];
 
 fn verdict(planted: Planted, seed: u64) -> Option<&'static str> {
