@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use etcd_core::Stats;
 use etcd_core::Watch;
-use rustix::time::ClockId;
-use rustix::time::clock_gettime;
+
+use crate::common::cpu_time;
 
 const WATCHES: usize = 100;
 const LEASES: usize = 10;
@@ -46,20 +46,14 @@ fn key(place: usize) -> Watch {
 fn idle(name: &str, stats: impl Fn() -> Stats) {
     // What opening them set going is over.
     sleep(Duration::from_secs(2));
-    let (before, spent) = (stats(), spent());
+    let (before, spent) = (stats(), cpu_time());
     sleep(MINUTE);
     let after = stats();
-    let used = self::spent() - spent;
+    let used = cpu_time() - spent;
     println!(
         "{name:>10}  {used:?} of processor time, {:.3} %; {} bytes came, {} went",
         used.as_secs_f64() * 100.0 / MINUTE.as_secs_f64(),
         after.bytes_in - before.bytes_in,
         after.bytes_out - before.bytes_out,
     );
-}
-
-fn spent() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -5,6 +5,7 @@
 //! run on the same server, and the target of the design next to it.
 
 mod bare;
+mod common;
 mod idle;
 mod unary;
 

@@ -9,17 +9,16 @@ use std::time::Duration;
 use std::time::Instant;
 
 use etcd_core::Call;
-use etcd_core::Client as Core;
-use etcd_core::Config;
-use etcd_core::Instant as CoreInstant;
-use etcd_core::Output;
 use etcd_core::Put;
 use etcd_core::Range;
 use etcd_std::Client;
-use rustix::time::ClockId;
-use rustix::time::clock_gettime;
 
 use crate::bare::Bare;
+use crate::common::Spread;
+use crate::common::at_least;
+use crate::common::at_most;
+use crate::common::bytes_of;
+use crate::common::cpu_time;
 
 pub(crate) fn measure(endpoint: &str, rounds: usize, calls: usize) -> Result<(), Box<dyn Error>> {
     let client = Client::connect([endpoint])?;
@@ -82,32 +81,26 @@ fn compare<C: Call>(
         let (wall, cpu) = (spent.wall.as_secs_f64(), spent.cpu.as_secs_f64());
         println!("  {who:14} {:12.0} {:16.2}", all / wall, cpu / all * 1e6);
     }
-    let rate = Ratio::of(&pairs, |(bare, client)| (bare.wall, client.wall));
-    let cpu = Ratio::of(&pairs, |(bare, client)| (client.cpu, bare.cpu));
-    println!(
-        "  rate: {rate}; target at least {RATE:.2}, {}",
-        met(rate.median >= RATE)
+    let quotient = |above: Duration, below: Duration| above.as_secs_f64() / below.as_secs_f64();
+    let rate = Spread::of(
+        pairs
+            .iter()
+            .map(|(bare, client)| quotient(bare.wall, client.wall)),
+    );
+    let cpu = Spread::of(
+        pairs
+            .iter()
+            .map(|(bare, client)| quotient(client.cpu, bare.cpu)),
     );
     println!(
-        "  CPU:  {cpu}; target at most {CPU:.2}, {}",
-        met(cpu.median <= CPU)
+        "  rate: of bare etcd-std has {rate}; target at least {RATE:.2}, {}",
+        at_least(RATE, rate.median)
+    );
+    println!(
+        "  CPU:  of bare etcd-std has {cpu}; target at most {CPU:.2}, {}",
+        at_most(CPU, cpu.median)
     );
     Ok(())
-}
-
-/// Where to connect, and the bytes the core sends for a call.
-fn bytes_of<C: Call>(endpoint: &str, call: C) -> Result<(String, Vec<u8>), Box<dyn Error>> {
-    let now = CoreInstant::ZERO;
-    let mut core = Core::new(Config::new([endpoint])?, 1, now);
-    core.call(now, call);
-    let Some(Output::Connect { conn, endpoint }) = core.poll_output() else {
-        return Err("the core does not connect".into());
-    };
-    core.handle_connected(now, conn);
-    Ok((
-        endpoint.authority().to_owned(),
-        core.transmit(conn).to_vec(),
-    ))
 }
 
 /// What a number of calls took.
@@ -138,61 +131,6 @@ impl Spent {
             cpu: sum.cpu + one.cpu,
         })
     }
-}
-
-/// The quotients of the rounds.
-#[derive(Debug)]
-struct Ratio {
-    low: f64,
-    median: f64,
-    high: f64,
-}
-
-impl Ratio {
-    fn of(
-        pairs: &[(Spent, Spent)],
-        quotient: impl Fn(&(Spent, Spent)) -> (Duration, Duration),
-    ) -> Self {
-        let mut all: Vec<_> = pairs
-            .iter()
-            .map(|pair| {
-                let (above, below) = quotient(pair);
-                above.as_secs_f64() / below.as_secs_f64()
-            })
-            .collect();
-        all.sort_by(f64::total_cmp);
-        let half = all.len() / 2;
-        let median = match all.len() % 2 {
-            0 => f64::midpoint(all[half - 1], all[half]),
-            _ => all[half],
-        };
-        Self {
-            low: all[0],
-            median,
-            high: all[all.len() - 1],
-        }
-    }
-}
-
-impl std::fmt::Display for Ratio {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { low, median, high } = self;
-        write!(
-            f,
-            "etcd-std has {median:.3} of bare (rounds from {low:.3} to {high:.3})"
-        )
-    }
-}
-
-/// The processor time of this process so far.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
-}
-
-const fn met(met: bool) -> &'static str {
-    if met { "met" } else { "MISSED" }
 }
 
 const KEY: &str = "measure/key";
