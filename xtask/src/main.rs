@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "measure",
         help: measure::HELP,
-        options: &["--rounds", "--calls", "--etcd"],
+        options: &["--rounds", "--calls", "--seconds", "--etcd"],
         run: measure::run,
     },
     Command {

@@ -40,6 +40,28 @@ pub(crate) fn cpu_time() -> Duration {
     Duration::from_secs(seconds) + Duration::from_nanos(time.tv_nsec.unsigned_abs())
 }
 
+/// What was done in a while, and what it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    pub(crate) calls: f64,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    /// How many were used.
+    pub(crate) connections: usize,
+}
+
+impl Turn {
+    /// Calls in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.calls / self.wall.as_secs_f64()
+    }
+
+    /// Processor time of one call, in microseconds.
+    pub(crate) fn cpu_micros(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.calls
+    }
+}
+
 /// One figure of all rounds.
 #[derive(Debug)]
 pub(crate) struct Spread {

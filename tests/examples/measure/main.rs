@@ -7,7 +7,9 @@
 mod bare;
 mod common;
 mod idle;
+mod pool;
 mod unary;
+mod wrk;
 
 use std::env;
 use std::error::Error;
@@ -16,15 +18,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut given = env::args().skip(1);
     let what = given.next().unwrap_or_default();
     let mut number = || -> Result<usize, Box<dyn Error>> {
-        let text = given.next().ok_or("measure WHAT ROUNDS CALLS")?;
+        let text = given
+            .next()
+            .ok_or("measure WHAT ROUNDS CALLS, or SECONDS of a pool")?;
         Ok(text.parse::<usize>()?.max(1))
     };
-    let (rounds, calls) = (number()?, number()?);
+    let (rounds, length) = (number()?, number()?);
     let endpoints = env::var("ETCD_ENDPOINTS").map_err(|_| "ETCD_ENDPOINTS is not set")?;
     let endpoint = endpoints.split(',').next().unwrap_or_default().trim();
     match what.as_str() {
         "idle" => idle::measure(endpoint),
-        "unary" => unary::measure(endpoint, rounds, calls),
+        "pool" => pool::measure(endpoint, rounds, length),
+        "unary" => unary::measure(endpoint, rounds, length),
         other => Err(format!("nothing called {other:?} is measured").into()),
     }
 }
