@@ -269,3 +269,16 @@ fn an_answer_that_came_before_the_server_broke_off_is_not_lost() {
     .unwrap_err();
     assert!(matches!(error, Error::Etcd { .. }), "{error:?}");
 }
+
+#[test]
+fn endpoints_may_be_made_by_asking_the_client() {
+    smol::block_on(async {
+        let client = Client::connect(["http://127.0.0.1:1"]).await.unwrap();
+        let other = client.clone();
+        let endpoints = ["http://127.0.0.1:2"].into_iter().map(move |endpoint| {
+            assert_eq!(other.stats().requests, 0);
+            endpoint.parse().unwrap()
+        });
+        client.set_endpoints(endpoints).unwrap();
+    });
+}

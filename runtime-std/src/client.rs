@@ -328,6 +328,8 @@ impl Client {
         &self,
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> Result<(), ConfigError> {
+        // The iterator may come back here, so it is not run under the lock.
+        let endpoints: Vec<_> = endpoints.into_iter().collect();
         self.handle
             .shared()
             .command(|state, now| state.core.set_endpoints(now, endpoints))

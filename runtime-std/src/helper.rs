@@ -81,8 +81,7 @@ fn run(shared: &Shared) {
             // Nobody has driven for a moment, and nobody does: drive until somebody does.
             Leader::Nobody | Leader::Helper if quiet && locked.needs_service() => {
                 locked.leader = Leader::Helper;
-                let now = shared.clock.now();
-                (locked, _) = shared.drive(locked, now, Role::Helper, None);
+                (locked, _) = shared.drive(locked, Role::Helper, None);
             }
             // One thread has driven all the time, or there is nothing to do: sleep until called.
             _ if quiet => {

@@ -170,12 +170,13 @@ impl Shared {
                 Leader::Caller(_) => {}
             }
             if locked.leader == Leader::Caller(key) {
-                (locked, now) = self.drive(locked, now, Role::Caller, until);
+                (locked, now) = self.drive(locked, Role::Caller, until);
             } else if !told && locked.has_notices() {
                 // A thread that sleeps hands over nothing; then it looks once more.
                 told = true;
                 drop(locked);
                 locked = self.lock();
+                now = self.clock.now();
             } else {
                 told = false;
                 let thread = Arc::new(Condvar::new());
@@ -192,7 +193,6 @@ impl Shared {
     pub(crate) fn drive<'a>(
         &'a self,
         mut locked: Locked<'a>,
-        now: Instant,
         role: Role,
         until: Option<Instant>,
     ) -> (Locked<'a>, Instant) {
@@ -207,11 +207,13 @@ impl Shared {
 
         // From here the lock is free, and other threads may write, close, and end this wait.
         drop(locked);
+        // Notices may have been handed over with it, to somebody who took his time.
+        let now = self.clock.now();
         self.waker(role)
             .wait(&mut set, until.map(|until| until - now));
 
         let mut locked = self.lock();
-        let now = self.clock.now();
+        let mut now = self.clock.now();
         if locked.wait_ended(role) {
             self.waker(role).clear();
         }
@@ -224,6 +226,7 @@ impl Shared {
             // The one who drives may stop now, and sleep.
             drop(locked);
             locked = self.lock();
+            now = self.clock.now();
         }
         (locked, now)
     }

@@ -209,3 +209,14 @@ fn a_client_that_goes_at_once_is_gone_at_once() {
     let quickest = gone.min().unwrap();
     assert!(quickest < Duration::from_millis(5), "{quickest:?}");
 }
+
+#[test]
+fn endpoints_may_be_made_by_asking_the_client() {
+    let client = Client::connect(["http://127.0.0.1:1"]).unwrap();
+    let other = client.clone();
+    let endpoints = ["http://127.0.0.1:2"].into_iter().map(move |endpoint| {
+        assert_eq!(other.stats().requests, 0);
+        endpoint.parse().unwrap()
+    });
+    client.set_endpoints(endpoints).unwrap();
+}
