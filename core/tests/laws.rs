@@ -834,6 +834,29 @@ fn come_one_by_one(plan: &[Step], seed: u64) {
     }
 }
 
+/// The last of several answers in one piece closes their connection: what is asked after the first of them
+/// goes the same way as if that had come before.
+#[test]
+fn answers_before_the_one_that_closes_change_nothing() {
+    use Step::{CancelCall, Endpoints, Flow, Get, Lease, Put, Reset, Sync};
+    let plan = [
+        Endpoints(82),
+        Put,
+        Flow(1),
+        Flow(29),
+        Get { timeout: 5000 },
+        Lease,
+        Get { timeout: 5000 },
+        Sync,
+        CancelCall(160),
+        Put,
+        Reset(237),
+        Sync,
+        Flow(182),
+    ];
+    come_one_by_one(&plan, 3);
+}
+
 /// The rest of a piece takes the room for the page that its first bytes led to.
 #[test]
 fn a_page_may_be_asked_for_before_the_rest_of_a_piece_takes_its_room() {

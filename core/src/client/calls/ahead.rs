@@ -143,7 +143,6 @@ impl Client {
         let takes_more = |conn: &Conn| {
             conn.endpoint == at
                 && conn.wire.outstanding() < most
-                && conn.wire.close_reason().is_none()
                 // All on one connection carry the same token, so that it is known which one was refused.
                 && self.auth.is_newest(conn)
         };
