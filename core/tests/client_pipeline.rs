@@ -263,8 +263,8 @@ fn g3_a_canceled_call_that_shares_may_happen() {
 fn a_deadline_leaves_the_others_unless_the_server_is_silent() {
     check(
         r#"
-        > client a connections=1 pipeline=4 attempt_timeout=2s
-        > get 1 timeout=4s
+        > client a connections=1 pipeline=4 attempt_timeout=2s read_timeout=3s
+        > get 1 timeout=6s
         connect 1 to a
         > open 1
         send 1: POST /v3/kv/range {"key":"1"}
@@ -709,6 +709,63 @@ fn each_endpoint_has_a_connection_emptied() {
         > answer 2 200 {}
         call 5: Range
         send 2: POST /v3/kv/put {"key":"a","value":"1"}
+        "#,
+    );
+}
+
+/// Who gives up does not take from others what they still wait for.
+#[test]
+fn a_cancel_takes_no_connection_from_others() {
+    check(
+        r#"
+        > client a connections=2 pipeline=4
+        > get slow
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"slow"}
+        > wait 2500ms
+        > get 2
+        connect 2 to a
+        send 1: POST /v3/kv/range {"key":"2"}
+        > get 3
+        send 1: POST /v3/kv/range {"key":"3"}
+        > get 4
+        send 1: POST /v3/kv/range {"key":"4"}
+        > cancel 4
+        call 4: Canceled, not applied: canceled by the caller
+        > answer 1 200 {}
+        call 1: Range
+        "#,
+    );
+}
+
+/// Nor does an answer to another cost an attempt.
+#[test]
+fn an_answer_to_another_costs_no_attempt() {
+    check(
+        r#"
+        > client a connections=1 pipeline=4 body=10 attempts=1
+        > get big
+        connect 1 to a
+        > open 1
+        send 1: POST /v3/kv/range {"key":"big"}
+        > get 2
+        send 1: POST /v3/kv/range {"key":"2"}
+        > get 3
+        send 1: POST /v3/kv/range {"key":"3"}
+        > answer 1 200 {"count":"12345"}
+        close 1
+        call 1: Limit, not applied: answer body is longer than 10 bytes
+        > wait 30ms
+        at 16.42852ms
+        connect 2 to a
+        > open 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        send 2: POST /v3/kv/range {"key":"3"}
+        > answer 2 200 {}
+        call 2: Range
+        > answer 2 200 {}
+        call 3: Range
         "#,
     );
 }

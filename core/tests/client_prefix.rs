@@ -353,3 +353,38 @@ fn without_patience_there_are_waits_all_the_same() {
         "#,
     );
 }
+
+/// What is made again comes before it in the line, and must not keep it from being asked.
+#[test]
+fn the_question_is_asked_whoever_is_before_it() {
+    check(
+        r#"
+        > client a find=true connections=2
+        > get 1 at=b
+        connect 1 to b
+        > open 1
+        send 1: GET /version
+        > answer 1 200 {"etcdserver":"3.5.1"}
+        send 1: POST /v3/kv/range {"key":"1"}
+        > get 2 at=b
+        connect 2 to b
+        > open 2
+        send 2: POST /v3/kv/range {"key":"2"}
+        > reset 1
+        close 1
+        > wait 30ms
+        at 16.42852ms
+        connect 3 to b
+        > reset 2
+        close 2
+        > wait 30ms
+        > open 3
+        send 3: GET /version
+        > answer 3 200 {"etcdserver":"3.5.1"}
+        send 3: POST /v3/kv/range {"key":"2"}
+        > answer 3 200 {}
+        call 3: Range
+        send 3: POST /v3/kv/range {"key":"1"}
+        "#,
+    );
+}

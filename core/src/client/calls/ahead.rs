@@ -119,7 +119,10 @@ impl Client {
     /// Of the connections that a call of a lane may join the one with the fewest calls on it.
     fn least_busy(&mut self, now: Instant, lane: Lane, at: EndpointIndex) -> Option<ConnId> {
         let depth = self.config.pipeline_depth;
-        let found = self.least_busy_at(at, depth);
+        let found = match self.is_admitted(now, lane, at) {
+            true => self.least_busy_at(at, depth),
+            false => None,
+        };
         if found.is_some() || lane.endpoint().is_some() {
             return found;
         }
@@ -186,9 +189,6 @@ impl Client {
         self.empty_one(lane, at);
         while let Some(next) = self.first_that_shares(lane) {
             let at = lane.endpoint().unwrap_or_else(|| self.endpoints.for_call());
-            if !self.is_admitted(now, lane, at) {
-                return;
-            }
             let Some(conn) = self.least_busy(now, lane, at) else {
                 return;
             };

@@ -89,7 +89,10 @@ impl Client {
                     self.notices.look_at(&self.endpoints, at, || why);
                 }
             }
-            self.gates.entry(conn.lane).or_default().handle_success();
+            // The wait before it is asked again grows.
+            if !(is_asked_first && result.is_err()) {
+                self.gates.entry(conn.lane).or_default().handle_success();
+            }
         }
         if asking {
             let is_free = self.is_free_after_answer(now, conn_id);

@@ -74,8 +74,15 @@ impl Client {
             // Whose answer was next may be why it was lost.
             let is_others_fault = is_shared && next != Some(stream);
             call.is_apart |= is_shared && !is_others_fault && is_about_answer(reason);
-            if matches!(reason, CloseReason::Removed | CloseReason::NotReusable) {
-                // It was the user who ended this attempt, or a server that answers one call a connection.
+            let is_about_another = is_others_fault
+                && matches!(
+                    reason,
+                    CloseReason::Limit(_) | CloseReason::Json(_) | CloseReason::Protocol(_)
+                );
+            if is_about_another || matches!(reason, CloseReason::Removed | CloseReason::NotReusable)
+            {
+                // It was the user who ended this attempt, a server that answers one call a connection, or what
+                // was answered to another call, which is not made again or goes alone.
                 call.attempts = call.attempts.saturating_sub(1);
             }
             let sent = match call.state {

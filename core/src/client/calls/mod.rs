@@ -392,7 +392,8 @@ impl Client {
     }
 
     /// Takes an ended call off its connection. One on which the server was silent until a deadline is given
-    /// up, whatever else waits there; where calls share it, if that was for long.
+    /// up, whatever else waits there. Where calls share it, that has to have been for longer than it may be
+    /// silent about any of them, and no others join it before that.
     fn leave_conn(&mut self, now: Instant, call: CallId, id: ConnId, reason: CloseReason) {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
@@ -420,9 +421,18 @@ impl Client {
         if conn.lane == Lane::Renewals {
             return;
         }
-        if now - owes_since >= self.config.attempt_timeout {
-            self.conn_lost(now, id, CloseReason::Silent);
-        } else if is_late {
+        let silence = now - owes_since;
+        let patience = match self.endpoints.configured() {
+            1 => self.config.attempt_timeout.max(self.config.read_timeout),
+            _ => self.config.attempt_timeout,
+        };
+        if is_late && silence >= patience {
+            return self.conn_lost(now, id, CloseReason::Silent);
+        }
+        if silence >= self.config.attempt_timeout {
+            self.calls.shared.close(id);
+        }
+        if is_late {
             // Nothing is wrong with it that is known; the next call goes elsewhere all the same.
             self.endpoints.leave(at);
         }

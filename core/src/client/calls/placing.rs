@@ -207,17 +207,15 @@ impl Client {
         while self.open_for_calls(now, lane, at, waiting) {}
     }
 
-    /// Places what is asked of a server before all else, which is the first in its line.
+    /// Places what is asked of a server before all else. What is made again may have come before it.
     fn place_question(&mut self, now: Instant, lane: Lane, at: EndpointIndex) {
-        let first = self.calls.first_waiting(lane);
-        if !first.is_some_and(|id| self.calls.is_about_prefix(id)) {
+        let Some(question) = self.calls.question_in(lane) else {
             return;
-        }
+        };
         match self.take_idle(now, lane, at) {
             Some(conn) => {
-                if let Some(call) = self.calls.pop_waiting(lane) {
-                    self.start_call(now, call, conn);
-                }
+                self.calls.leave_line(lane, question);
+                self.start_call(now, question, conn);
             }
             None => {
                 self.open_for_calls(now, lane, at, 1);

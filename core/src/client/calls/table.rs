@@ -232,10 +232,13 @@ impl Calls {
         self.queues.get(&lane).map_or(0, VecDeque::len)
     }
 
-    /// Whether it asks for what a server has before its paths.
-    pub(super) fn is_about_prefix(&self, id: CallId) -> bool {
-        let call = self.table.get(&id);
-        call.is_some_and(|call| matches!(call.owner, Owner::Prefix(_)))
+    /// The call of a line that asks for what a server has before its paths.
+    pub(super) fn question_in(&self, lane: Lane) -> Option<CallId> {
+        let asks = |id: &&CallId| {
+            let call = self.table.get(id);
+            call.is_some_and(|call| matches!(call.owner, Owner::Prefix(_)))
+        };
+        self.queues.get(&lane)?.iter().find(asks).copied()
     }
 
     /// Whether any endpoint will do for it.
