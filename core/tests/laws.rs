@@ -827,11 +827,32 @@ fn come_one_by_one(plan: &[Step], seed: u64) {
     let recording = Play::of(plan, seed).end().recording;
     let (whole, sent) = sent_by(&recording, seed, |_| Vec::new());
     let (cut, sent_cut) = sent_by(&recording, seed, |_| (1..4000).collect());
-    assert_eq!(whole.application(), cut.application());
-    for (place, (sent, sent_cut)) in sent.iter().zip(&sent_cut).enumerate() {
+    assert_same(&recording, (&whole, &sent), (&cut, &sent_cut));
+}
+
+/// Two runs are told and send the same, up to where one of them reads a page of a range at another time (see
+/// [`requests`]): from there on a recorded answer is to a call in one of them and to another in the other.
+fn assert_same(
+    recording: &Recording,
+    (whole, sent): (&Run, &[Vec<u8>]),
+    (cut, sent_cut): (&Run, &[Vec<u8>]),
+) {
+    for (place, (sent, sent_cut)) in sent.iter().zip(sent_cut).enumerate() {
+        if pages(sent) != pages(sent_cut) {
+            return;
+        }
         let step = &recording[place];
         assert_eq!(requests(sent), requests(sent_cut), "after {step:?}");
     }
+    assert_eq!(whole.application(), cut.application());
+}
+
+/// How many pages are asked for.
+fn pages(sent: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(sent);
+    let bodies = text.split("POST /v3/kv/range ").skip(1);
+    let is_page = |body: &&str| body.contains(r#""limit":"#);
+    bodies.filter(is_page).count()
 }
 
 /// The last of several answers in one piece closes their connection: what is asked after the first of them
@@ -943,11 +964,7 @@ proptest! {
             cuts.sort_unstable();
             cuts
         });
-        prop_assert_eq!(whole.application(), cut.application());
-        for (place, (sent, sent_cut)) in sent.iter().zip(&sent_cut).enumerate() {
-            let step = &recording[place];
-            prop_assert_eq!(requests(sent), requests(sent_cut), "after {:?}", step);
-        }
+        assert_same(&recording, (&whole, &sent), (&cut, &sent_cut));
     }
 
     #[test]
