@@ -17,6 +17,7 @@ use etcd_core::Compaction;
 use etcd_core::Config;
 use etcd_core::ConnId;
 use etcd_core::Credentials;
+use etcd_core::Error;
 use etcd_core::Event;
 use etcd_core::Instant;
 use etcd_core::KeepAlive;
@@ -31,6 +32,7 @@ use etcd_core::Observe;
 use etcd_core::Output;
 use etcd_core::Put;
 use etcd_core::Range;
+use etcd_core::Response;
 use etcd_core::StreamEnd;
 use etcd_core::StreamEvent;
 use etcd_core::StreamId;
@@ -369,11 +371,25 @@ impl Run {
     }
 
     /// What the user sees: outcomes of calls, what watches delivered.
-    fn application(&self) -> (Vec<&Output>, &[String]) {
-        let calls = |output: &&Output| matches!(output, Output::Event(Event::Answered { .. }));
-        (self.outputs.iter().filter(calls).collect(), &self.given)
+    ///
+    /// Calls go by which of them it was, not by their ids: the client's own calls have ids as well, and a page
+    /// of a range may be asked for at another time.
+    fn application(&self) -> Told<'_> {
+        let answers = self.outputs.iter().filter_map(|output| match output {
+            Output::Event(Event::Answered { call, result }) => Some((*call, &**result)),
+            _ => None,
+        });
+        let answers: Vec<_> = answers.collect();
+        let ids: BTreeSet<CallId> = answers.iter().map(|(call, _)| *call).collect();
+        let place = |call: CallId| ids.range(..call).count();
+        let answers = answers.into_iter();
+        let answers = answers.map(|(call, result)| (place(call), result));
+        (answers.collect(), &self.given)
     }
 }
+
+/// Outcomes of calls, and what else a user was given.
+type Told<'a> = (Vec<(usize, &'a Result<Response, Error>)>, &'a [String]);
 
 /// A recording: the inputs, each with its time.
 type Recording = Vec<(Instant, Input)>;
@@ -853,6 +869,61 @@ fn pages(sent: &[u8]) -> usize {
     let bodies = text.split("POST /v3/kv/range ").skip(1);
     let is_page = |body: &&str| body.contains(r#""limit":"#);
     bodies.filter(is_page).count()
+}
+
+/// The client's own calls take ids too, at another time.
+#[test]
+fn a_page_may_come_to_its_id_before_a_call_of_the_user() {
+    use Step::{
+        Answer, CancelStream, Credentials, Endpoints, Eof, Flow, Grow, Lease, Put, Renew, Reset,
+        Sync, Wait, Watch, Write,
+    };
+    let plan = [
+        Watch { from: Some(13) },
+        Eof(0),
+        Watch { from: None },
+        Grow,
+        Renew,
+        Grow,
+        Reset(181),
+        CancelStream(0),
+        Flow(0),
+        Put,
+        Write(0, 65535),
+        Put,
+        Grow,
+        Flow(0),
+        Watch { from: None },
+        Flow(4),
+        Wait(0),
+        Wait(0),
+        Flow(0),
+        Write(0, 65535),
+        Sync,
+        Endpoints(25),
+        Put,
+        Flow(16),
+        Lease,
+        Credentials(false),
+        Grow,
+        Grow,
+        Grow,
+        Reset(10),
+        Put,
+        Flow(104),
+        Put,
+        Answer(60, vec![170, 48]),
+        Put,
+        Put,
+    ];
+    let recording = Play::of(&plan, 2).end().recording;
+    let (whole, sent) = sent_by(&recording, 2, |_| Vec::new());
+    let cuts = |place: usize| match place % 16 {
+        15 => vec![71],
+        _ => Vec::new(),
+    };
+    let (cut, sent_cut) = sent_by(&recording, 2, cuts);
+    assert_same(&recording, (&whole, &sent), (&cut, &sent_cut));
 }
 
 /// The last of several answers in one piece closes their connection: what is asked after the first of them
